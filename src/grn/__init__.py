@@ -1,0 +1,1 @@
+"""Gracemann Research Node: market data to honest verdicts, deterministically."""
