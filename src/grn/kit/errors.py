@@ -1,0 +1,183 @@
+"""What can go wrong, and how a process says so.
+
+The tree (exit code of each class in brackets)::
+
+    GrnError [2]
+    ├── UsageError [2]          asked for something that makes no sense
+    ├── DataError [2]           market data that cannot be trusted
+    ├── StrategyError [2]       a strategy that cannot be compiled or run
+    ├── UnsupportedError [2]    an engine that refuses a combination by name
+    ├── LedgerError [2]         a ledger that is damaged, foreign, busy or too new
+    ├── OutputError [2]         a result that cannot be written
+    ├── MissingError [3]        something that is not there
+    │   └── MissingExtraError [3]   an optional package that is not installed
+    └── BudgetError [4]         memory or money that is not allowed
+
+An error is three things: what is wrong, the value that was seen, and what to do next. Class docstrings and
+the docstrings of :class:`ExitCode`'s members are the text of the documentation's page on errors.
+"""
+
+from __future__ import annotations
+
+import importlib
+from enum import IntEnum
+from types import ModuleType
+from typing import ClassVar
+
+_DISTRIBUTION = "alpha-metaphorica"
+_LONGEST_SEEN = 200
+
+
+class ExitCode(IntEnum):
+    """Exit status of every ``grn`` command; each member's ``__doc__`` says when it is used."""
+
+    _value_: int
+
+    def __new__(cls, value: int, doc: str) -> ExitCode:
+        member = int.__new__(cls, value)
+        member._value_ = value
+        member.__doc__ = doc
+        return member
+
+    DONE = 0, "Done, or the answer is yes."
+    NO = 1, "The command worked and the answer is no: the strategy is rejected, the check does not hold."
+    ERROR = 2, "Wrong usage, bad data, or an unexpected error."
+    MISSING = 3, "Something is missing: an optional package, a GPU, a network, a server."
+    BUDGET = 4, "Not allowed to go on: it would exceed a memory or money budget, or needs a key."
+    INTERRUPTED = 130, "Interrupted from the keyboard (Ctrl-C); what was recorded until then is kept."
+
+
+class GrnError(Exception):
+    """Root of every error that ``grn`` raises on purpose; catch it to catch them all.
+
+    Parameters
+    ----------
+    what
+        What is wrong, one sentence without a full stop.
+    seen
+        The value that was met, shown behind ``what``; ``None`` when there is none.
+    hint
+        What to do next.
+
+    Example: ``GrnError("fee must not be negative", seen=-0.1, hint="give fees as fractions: 0.001 is 0.1 %")``.
+    Fix: follow the hint.
+    """
+
+    exit_code: ClassVar[ExitCode] = ExitCode.ERROR
+
+    def __init__(self, what: str, *, seen: object | None = None, hint: str | None = None) -> None:
+        # Only `what` goes to args: unpickling (process pools) calls cls(*args) and restores the rest from
+        # __dict__, so an error crosses a process boundary whole.
+        super().__init__(what)
+        self.what = what
+        self.seen = seen
+        self.hint = hint
+
+    def __str__(self) -> str:
+        if self.seen is None:
+            return self.what
+        seen = repr(self.seen) if isinstance(self.seen, str) else str(self.seen)
+        if len(seen) > _LONGEST_SEEN:
+            seen = seen[: _LONGEST_SEEN - 1] + "…"
+        return f"{self.what} (seen: {seen})"
+
+
+class UsageError(GrnError):
+    """A command, function or setting was asked for something that makes no sense.
+
+    Example: ``threads = -1`` in ``config.toml``, or ``grn ledger show`` with a prefix that fits two runs.
+    Fix: correct the value named; ``--help`` lists what is allowed.
+    """
+
+
+class DataError(GrnError):
+    """Market data breaks a rule that every backtest relies on.
+
+    Example: a frame whose row 17 has ``close = -3.0``, or two bars of one symbol with the same time stamp.
+    Fix: repair or drop the row named, then load the data again.
+    """
+
+
+class StrategyError(GrnError):
+    """A strategy cannot be compiled or run as it is written.
+
+    Example: ``smaa(close, 10)`` (no such indicator), or a strategy file that raises while it is read.
+    Fix: the message names the expression or line; the hint lists the nearest valid names.
+    """
+
+
+class UnsupportedError(GrnError):
+    """An engine refuses, by name, a combination that it cannot compute exactly.
+
+    Example: ``engine="cpu"`` together with a step function that only runs in plain Python.
+    Fix: leave the choice of engine to ``grn``, or take the engine named in the hint.
+    """
+
+
+class LedgerError(GrnError):
+    """The ledger is damaged, of another program, written by a newer version, or not reachable.
+
+    Example: opening a ledger of schema version 3 with a release that knows versions up to 1.
+    Fix: upgrade ``grn``, or point ``GRN_HOME`` to another ledger; nothing has been changed.
+    """
+
+
+class OutputError(GrnError):
+    """A result cannot be written where it was asked to go; no partial file is left behind.
+
+    Example: ``--out /read-only/report.html``, or a full disk.
+    Fix: choose a path that you may write to, or make room.
+    """
+
+
+class MissingError(GrnError):
+    """Something that the work needs is not there.
+
+    Example: a sample data set whose package is not installed, or a GPU where there is none.
+    Fix: the hint names what to install or to switch on.
+    """
+
+    exit_code: ClassVar[ExitCode] = ExitCode.MISSING
+
+
+class MissingExtraError(MissingError):
+    """An optional package is not installed.
+
+    Example: ``sample("SKFOLIO20")`` without the extra ``samples``.
+    Fix: run the command in the hint, such as ``pip install 'alpha-metaphorica[samples]'``.
+    """
+
+
+class BudgetError(GrnError):
+    """The work would take more memory or money than is allowed; it was priced before it was started.
+
+    Example: a grid of 10⁹ combinations whose result table needs 190 GiB with ``memory_gib = 24``.
+    Fix: make the work smaller, or raise the limit named in the hint.
+    """
+
+    exit_code: ClassVar[ExitCode] = ExitCode.BUDGET
+
+
+def require_extra(module: str, extra: str) -> ModuleType:
+    """Import an optional module, or name the exact command that installs it.
+
+    Parameters
+    ----------
+    module
+        Dotted name of the module to import.
+    extra
+        The extra of this distribution that brings it.
+
+    Raises
+    ------
+    MissingExtraError
+        The module, or something it needs, is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f"this needs the package {module!r}, which is not installed",
+            seen=None if error.name == module else error.name,
+            hint=f"pip install '{_DISTRIBUTION}[{extra}]'",
+        ) from error
