@@ -1,0 +1,1 @@
+"""Is the winner real? Statistics that count every trial, and the verdict drawn from them."""
