@@ -1,0 +1,1 @@
+"""What every room stands on: errors, canonical forms, files, paths, clock, progress, settings, versions."""

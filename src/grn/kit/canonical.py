@@ -24,7 +24,13 @@ def canonical_json(value: object) -> bytes:
         A value, or a mapping's key, of a type that has no canonical form (sets have no order; an array's
         identity is the hash of its bytes, see :func:`grn.kit.files.sha256_hex`).
     """
-    text = json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    text = json.dumps(
+        _plain(value),
+        sort_keys=True,
+        separators=(",", ":"),
+        ensure_ascii=True,
+        allow_nan=False,
+    )
     return text.encode("ascii")
 
 

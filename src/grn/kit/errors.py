@@ -22,7 +22,7 @@ from __future__ import annotations
 import importlib
 from enum import IntEnum
 from types import ModuleType
-from typing import ClassVar
+from typing import ClassVar, Self
 
 _DISTRIBUTION = "alpha-metaphorica"
 _LONGEST_SEEN = 200
@@ -33,18 +33,30 @@ class ExitCode(IntEnum):
 
     _value_: int
 
-    def __new__(cls, value: int, doc: str) -> ExitCode:
+    def __new__(cls, value: int, doc: str) -> Self:
         member = int.__new__(cls, value)
         member._value_ = value
         member.__doc__ = doc
         return member
 
     DONE = 0, "Done, or the answer is yes."
-    NO = 1, "The command worked and the answer is no: the strategy is rejected, the check does not hold."
+    NO = (
+        1,
+        "The command worked and the answer is no: the strategy is rejected, the check does not hold.",
+    )
     ERROR = 2, "Wrong usage, bad data, or an unexpected error."
-    MISSING = 3, "Something is missing: an optional package, a GPU, a network, a server."
-    BUDGET = 4, "Not allowed to go on: it would exceed a memory or money budget, or needs a key."
-    INTERRUPTED = 130, "Interrupted from the keyboard (Ctrl-C); what was recorded until then is kept."
+    MISSING = (
+        3,
+        "Something is missing: an optional package, a GPU, a network, a server.",
+    )
+    BUDGET = (
+        4,
+        "Not allowed to go on: it would exceed a memory or money budget, or needs a key.",
+    )
+    INTERRUPTED = (
+        130,
+        "Interrupted from the keyboard (Ctrl-C); what was recorded until then is kept.",
+    )
 
 
 class GrnError(Exception):

@@ -1,0 +1,50 @@
+"""Which versions, on which platform and processor: what a run needs to be named exactly."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+from pathlib import Path
+
+DISTRIBUTION = "alpha-metaphorica"
+_RECORDED = ("numpy", "numba", "llvmlite", "polars")
+
+
+def grn_version() -> str:
+    """Version of this distribution; ``unknown`` in a source tree that was never installed."""
+    return package_version(DISTRIBUTION) or "unknown"
+
+
+def package_version(distribution: str) -> str | None:
+    """Version of an installed distribution, read from its metadata and not by importing it."""
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def versions() -> dict[str, str | None]:
+    """Everything that may change the bytes of a result besides its inputs; ``None`` is not installed or unknown.
+
+    llvmlite is listed because it carries the compiler behind Numba.
+    """
+    return {
+        "grn": grn_version(),
+        "python": platform.python_version(),
+        **{name: package_version(name) for name in _RECORDED},
+        "platform": f"{platform.system()}-{platform.machine()}",
+        "cpu": cpu_model(),
+    }
+
+
+def cpu_model(root: Path = Path("/")) -> str | None:
+    """The processor's name as the kernel gives it (Linux: ``/proc/cpuinfo`` below ``root``), or ``None``."""
+    try:
+        text = (root / "proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return platform.processor() or None
+    for line in text.splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() in ("model name", "Model"):
+            return " ".join(value.split()) or None
+    return None
