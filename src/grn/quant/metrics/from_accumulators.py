@@ -6,7 +6,8 @@ power (CAGR) goes through ``math.pow`` element by element, because ``numpy.power
 for different processors.
 
 One rule for undefined ratios: a zero denominator gives NaN, never infinity. A parameter set with a single
-lucky trade must not head a ranking."""
+lucky trade must not head a ranking.
+"""
 
 from __future__ import annotations
 
@@ -38,8 +39,8 @@ def metric_columns(
     Parameters
     ----------
     values
-        Accumulator name -> float64 [C], one element per combination, any strides: ``equity`` and the groups the
-        metrics need.
+        Accumulator name -> float64 [C], one element per combination (a number is one), any strides:
+        ``equity`` and the groups that the metrics need.
     n_bars
         Bars T of the run, and so its number of returns.
     initial
@@ -59,7 +60,7 @@ def metric_columns(
     KeyError
         An accumulator that a metric needs is missing.
     """
-    columns = {name: np.asarray(value, dtype=np.float64) for name, value in values.items()}
+    columns = {name: _column(value) for name, value in values.items()}
     run = _Run(columns, n_bars, initial, ppy)
     with np.errstate(all="ignore"):
         return {
@@ -75,7 +76,7 @@ def sharpe_per_period(values: Mapping[str, npt.ArrayLike], *, n_bars: int) -> Co
 
     NaN for fewer than two bars and for constant returns.
     """
-    run = _Run({name: np.asarray(values[name], dtype=np.float64) for name in ("s1", "s2")}, n_bars, 1.0, 1.0)
+    run = _Run({name: _column(values[name]) for name in ("s1", "s2")}, n_bars, 1.0, 1.0)
     with np.errstate(all="ignore"):
         return np.ascontiguousarray(_ratio(run.mean, run.std))
 
@@ -125,6 +126,10 @@ class _Run:
     @cached_property
     def max_drawdown(self) -> Column:
         return self["dd_trough"] / self["dd_peak"] - 1.0
+
+
+def _column(value: npt.ArrayLike) -> Column:
+    return np.atleast_1d(np.asarray(value, dtype=np.float64))
 
 
 def _ratio(numerator: Column, denominator: Column) -> Column:
