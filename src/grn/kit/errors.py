@@ -34,6 +34,7 @@ class ExitCode(IntEnum):
     _value_: int
 
     def __new__(cls, value: int, doc: str) -> Self:
+        """Make a member that knows when it is used."""
         member = int.__new__(cls, value)
         member._value_ = value
         member.__doc__ = doc
@@ -71,7 +72,7 @@ class GrnError(Exception):
     hint
         What to do next.
 
-    Example: ``GrnError("fee must not be negative", seen=-0.1, hint="give fees as fractions: 0.001 is 0.1 %")``.
+    Example: ``GrnError("fee must not be negative", seen=-0.1, hint="0.001 is 0.1 %")``.
     Fix: follow the hint.
     """
 

@@ -66,14 +66,14 @@ def write_atomic(path: str | os.PathLike[str], data: Buffer | str, *, make_paren
         # os.open rather than mkstemp: the file gets the mode that the user's umask gives to any new file.
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         try:
-            with open(descriptor, "wb") as stream:
+            with os.fdopen(descriptor, "wb") as stream:
                 stream.write(content)
                 stream.flush()
                 os.fsync(stream.fileno())
-            os.replace(temporary, target)
+            temporary.replace(target)
         except BaseException:
             with contextlib.suppress(OSError):
-                os.unlink(temporary)
+                temporary.unlink()
             raise
         fsync_dir(target.parent)
     except OSError as error:

@@ -36,8 +36,10 @@ def ledger_dir(environ: Mapping[str, str] | None = None) -> Path:
 
 
 def cache_dir(environ: Mapping[str, str] | None = None) -> Path:
-    """Folder of what can be computed again: ``$GRN_CACHE``, else ``$XDG_CACHE_HOME/grn`` or ``~/.cache/grn``
-    (macOS: ``~/Library/Caches/grn``)."""
+    """Folder of what can be computed again.
+
+    ``$GRN_CACHE``; else ``$XDG_CACHE_HOME/grn`` (by default ``~/.cache/grn``), on macOS ``~/Library/Caches/grn``.
+    """
     return _place("GRN_CACHE", "XDG_CACHE_HOME", ".cache", "Library/Caches", environ)
 
 
@@ -51,10 +53,10 @@ def _place(
     env = os.environ if environ is None else environ
     chosen = env.get(own)
     if chosen:
-        return Path(os.path.abspath(_expand_user(chosen, own)))
+        return _expand_user(chosen, own).absolute()
     base = env.get(xdg)
     # The XDG specification: a relative path is invalid and has to be ignored.
-    if base and os.path.isabs(base):
+    if base and Path(base).is_absolute():
         return Path(base) / "grn"
     return _expand_user("~", own) / (on_macos if sys.platform == "darwin" else below_home) / "grn"
 

@@ -97,7 +97,7 @@ class Progress:
 
 
 def duration_text(seconds: float) -> str:
-    """A duration for a person: ``0.4 s``, ``12 s``, ``3 min 05 s``, ``2 h 07 min``."""
+    """Write a duration for a person: ``0.4 s``, ``12 s``, ``3 min 05 s``, ``2 h 07 min``."""
     if seconds < 9.95:
         return f"{max(seconds, 0.0):.1f} s"
     whole = round(seconds)

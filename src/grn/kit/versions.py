@@ -24,7 +24,7 @@ def package_version(distribution: str) -> str | None:
 
 
 def versions() -> dict[str, str | None]:
-    """Everything that may change the bytes of a result besides its inputs; ``None`` is not installed or unknown.
+    """List what may change a result besides its inputs; ``None`` is not installed or unknown.
 
     llvmlite is listed because it carries the compiler behind Numba.
     """
@@ -38,7 +38,7 @@ def versions() -> dict[str, str | None]:
 
 
 def cpu_model(root: Path = Path("/")) -> str | None:
-    """The processor's name as the kernel gives it (Linux: ``/proc/cpuinfo`` below ``root``), or ``None``."""
+    """Read the processor's name (Linux: from ``/proc/cpuinfo`` below ``root``); ``None`` if unknown."""
     try:
         text = (root / "proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:

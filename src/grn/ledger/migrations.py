@@ -1,0 +1,118 @@
+"""The ledger's schema, as numbered steps: a released step is never edited, a change is a new step.
+
+The number of steps that a file has seen is its ``PRAGMA user_version``. Every step runs in one transaction: a
+process that is killed in between leaves the file at a whole version.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from grn.kit.errors import LedgerError
+
+# "grnL": tells a ledger from any other SQLite file (https://www.sqlite.org/fileformat.html, offset 68).
+APPLICATION_ID = 0x67726E4C
+
+
+def _append_only(table: str, same: str) -> tuple[str, ...]:
+    """Triggers that refuse every change of a row, for every program that opens the file.
+
+    ``INSERT OR REPLACE`` deletes without firing delete triggers unless the connection asks for recursive
+    triggers, hence the third trigger: a row that exists cannot be inserted again. ``same`` says when two rows
+    are the same.
+    """
+    refuse = "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
+    return (
+        f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} {refuse}",
+        f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {refuse}",
+        f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
+        f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {same}) {refuse}",
+    )
+
+
+_FIRST = (
+    """
+    CREATE TABLE invocations (
+        seq INTEGER PRIMARY KEY,
+        run TEXT NOT NULL UNIQUE,
+        began_ns INTEGER NOT NULL,
+        command TEXT NOT NULL,
+        inputs TEXT NOT NULL,         -- canonical JSON
+        inputs_sha256 TEXT NOT NULL,
+        versions TEXT NOT NULL        -- JSON object
+    )
+    """,
+    # The end of an invocation is a row of its own: nothing is ever updated.
+    """
+    CREATE TABLE outcomes (
+        seq INTEGER PRIMARY KEY,
+        run TEXT NOT NULL UNIQUE REFERENCES invocations (run),
+        finished_ns INTEGER NOT NULL,
+        exit_code INTEGER NOT NULL,
+        result_key TEXT,
+        watermark INTEGER,            -- trials.seq up to which the verdict counted
+        timings_s TEXT NOT NULL,      -- JSON object, seconds
+        outputs TEXT NOT NULL         -- JSON object
+    )
+    """,
+    # One row per data set of a sweep; the keys and Sharpe ratios are in the blob.
+    """
+    CREATE TABLE trials (
+        seq INTEGER PRIMARY KEY,
+        run TEXT NOT NULL REFERENCES invocations (run),
+        recorded_ns INTEGER NOT NULL,
+        data_id TEXT NOT NULL,
+        strategy_key TEXT NOT NULL,
+        n INTEGER NOT NULL,
+        blob TEXT NOT NULL            -- sha256, see blobs.py
+    )
+    """,
+    "CREATE INDEX trials_by_data ON trials (data_id, seq)",
+    "CREATE INDEX trials_by_run ON trials (run, seq)",
+    *_append_only("invocations", "run = NEW.run OR seq = NEW.seq"),
+    *_append_only("outcomes", "run = NEW.run OR seq = NEW.seq"),
+    *_append_only("trials", "seq = NEW.seq"),
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+LATEST = len(MIGRATIONS)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring a file to the latest version; the caller holds the lock that keeps other openers out.
+
+    Raises
+    ------
+    LedgerError
+        The file is of another program, or of a newer version of this one. It is left as it was.
+    """
+    version = _pragma(connection, "user_version")
+    owner = _pragma(connection, "application_id")
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if owner != APPLICATION_ID and (owner or version or tables):
+        raise LedgerError(
+            "the file is an SQLite database of another program",
+            seen=f"application_id {owner}",
+            hint="point GRN_HOME to another folder",
+        )
+    if version > LATEST:
+        raise LedgerError(
+            f"the ledger was written by a newer grn: this one knows schema versions up to {LATEST}",
+            seen=version,
+            hint="pip install --upgrade alpha-metaphorica, or set GRN_HOME to another folder",
+        )
+    for number, statements in enumerate(MIGRATIONS[version:], start=version + 1):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in statements:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {number}")
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])

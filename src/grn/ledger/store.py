@@ -1,0 +1,358 @@
+"""The ledger: what was run, with what, how it ended, and every trial that was ever made.
+
+Append-only, shared by any number of processes, and whole after a crash: each method that writes returns once
+its record is on the disk (WAL with ``synchronous=FULL``; a blob is on the disk before the row that names it).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from grn.kit.canonical import canonical_json
+from grn.kit.clock import Clock, SystemClock
+from grn.kit.errors import LedgerError, UsageError
+from grn.kit.files import lock, make_dir, sha256_hex
+from grn.kit.versions import versions
+from grn.ledger import read
+from grn.ledger.blobs import BlobStore
+from grn.ledger.migrations import migrate
+from grn.ledger.records import Invocation, TrialCount
+
+if TYPE_CHECKING:  # NumPy is imported only where trials are coded: `grn ledger` does not need it
+    import numpy as np
+    import numpy.typing as npt
+
+_FILE = "ledger.sqlite3"
+_BUSY_S = 60.0
+_RUN_ID_ATTEMPTS = 50
+
+
+def _random_suffix() -> str:
+    return secrets.token_hex(3)
+
+
+class Ledger:
+    """One open ledger; a context manager. Use one per thread and open it anew after a fork."""
+
+    def __init__(
+        self, folder: Path, connection: sqlite3.Connection, clock: Clock, suffix: Callable[[], str]
+    ) -> None:
+        self.folder = folder
+        self._connection = connection
+        self._clock = clock
+        self._suffix = suffix
+        self._blobs = BlobStore(folder / "blobs")
+
+    @classmethod
+    def open(
+        cls, folder: Path, clock: Clock | None = None, *, suffix: Callable[[], str] = _random_suffix
+    ) -> Self:
+        """Open the ledger in a folder, creating or migrating it when needed.
+
+        Parameters
+        ----------
+        folder
+            Usually :func:`grn.kit.paths.ledger_dir`. A local disk: SQLite's WAL does not work over a network.
+        clock
+            Stamps the records; default the machine's clock.
+        suffix
+            Makes the random part of run ids; given only where output must repeat byte for byte.
+
+        Raises
+        ------
+        LedgerError
+            The file is damaged, of another program or of a newer version, or stays locked.
+        OutputError
+            The folder cannot be created or written.
+        """
+        make_dir(folder)
+        with _explained(folder):
+            connection = sqlite3.connect(folder / _FILE, timeout=_BUSY_S, isolation_level=None)
+            try:
+                # Two processes that create the same ledger: switching to WAL does not wait for a busy file.
+                with lock(folder / "ledger.lock"):
+                    _prepare(connection)
+            except BaseException:
+                connection.close()
+                raise
+        return cls(folder, connection, SystemClock() if clock is None else clock, suffix)
+
+    @staticmethod
+    def exists(folder: Path) -> bool:
+        """Whether there is a ledger in a folder; nothing is created."""
+        return (folder / _FILE).is_file()
+
+    def close(self) -> None:
+        """Close the file; nothing is pending, ever."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def begin(self, command: str, inputs: Mapping[str, object]) -> str:
+        """Record that something starts, and give it a name.
+
+        Parameters
+        ----------
+        command
+            What is run: ``"quant sweep"``.
+        inputs
+            All that decides the result, in values that canonical JSON knows (not ``sys.argv``).
+
+        Returns
+        -------
+        str
+            The run id, such as ``20261123T023000-7f3a9c``: UTC to the second and six random hex digits.
+        """
+        stored = canonical_json(dict(inputs))
+        now_ns = self._clock.now_ns()
+        second = datetime.fromtimestamp(now_ns // 1_000_000_000, UTC).strftime("%Y%m%dT%H%M%S")
+        made_with = json.dumps(versions(), sort_keys=True)
+        with self._writing():
+            run = self._free_run_id(second)
+            self._connection.execute(
+                "INSERT INTO invocations (run, began_ns, command, inputs, inputs_sha256, versions) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (run, now_ns, command, stored.decode("ascii"), sha256_hex(stored), made_with),
+            )
+        return run
+
+    def finish(
+        self,
+        run: str,
+        *,
+        exit_code: int,
+        result_key: str | None = None,
+        watermark: int | None = None,
+        timings_s: Mapping[str, float] | None = None,
+        outputs: Mapping[str, object] | None = None,
+    ) -> None:
+        """Record how a run ended, once.
+
+        Parameters
+        ----------
+        run
+            What :meth:`begin` returned.
+        exit_code
+            Exit status of the command.
+        result_key
+            Hash of all that decides the result's bytes; equal keys mean equal bytes.
+        watermark
+            Up to which ``trials`` row the run's verdict counted.
+        timings_s
+            Seconds by phase.
+        outputs
+            What was made: paths, blob names, headline numbers.
+
+        Raises
+        ------
+        LedgerError
+            The run is unknown or has an outcome already.
+        """
+        timings = canonical_json(dict(timings_s or {})).decode("ascii")
+        made = canonical_json(dict(outputs or {})).decode("ascii")
+        with self._writing():
+            self._require_run(run)
+            if self._row("SELECT 1 FROM outcomes WHERE run = ?", run):
+                raise LedgerError(
+                    "the run has an outcome already", seen=run, hint="begin a new run: the past is not edited"
+                )
+            self._connection.execute(
+                "INSERT INTO outcomes "
+                "(run, finished_ns, exit_code, result_key, watermark, timings_s, outputs) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (run, self._clock.now_ns(), int(exit_code), result_key, watermark, timings, made),
+            )
+
+    def record_trials(
+        self,
+        run: str,
+        *,
+        data_id: str,
+        strategy_key: str,
+        keys: npt.NDArray[np.uint64],
+        sharpes: npt.NDArray[np.float64],
+    ) -> int:
+        """Record the trials of one sweep on one data set.
+
+        They are taken even from a run that has finished: a trial that was made has to be counted.
+
+        Parameters
+        ----------
+        run
+            What :meth:`begin` returned.
+        data_id
+            Identity of the data, by which trials are counted.
+        strategy_key
+            Hash of the canonical strategy.
+        keys
+            ``(n,)`` trial keys, all different.
+        sharpes
+            ``(n,)`` per-period Sharpe ratios, NaN where not defined.
+
+        Returns
+        -------
+        int
+            The watermark at which these trials are counted for the first time.
+
+        Raises
+        ------
+        LedgerError
+            The run is unknown, a key is repeated, or the arrays do not fit.
+        """
+        from grn.ledger.trials import encode_trials
+
+        blob = self._blobs.put(encode_trials(keys, sharpes))
+        with self._writing():
+            self._require_run(run)
+            cursor = self._connection.execute(
+                "INSERT INTO trials (run, recorded_ns, data_id, strategy_key, n, blob) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (run, self._clock.now_ns(), data_id, strategy_key, len(keys), blob),
+            )
+            # Writers come one after another, so rows are numbered in the order in which they are committed:
+            # nobody can slip in below a watermark later.
+            assert cursor.lastrowid is not None
+            return cursor.lastrowid
+
+    def watermark(self) -> int:
+        """Tell the number of the newest ``trials`` row; 0 in an empty ledger."""
+        with _explained(self.folder):
+            return read.watermark(self._connection)
+
+    def count_trials(self, data_ids: Iterable[str], *, watermark: int | None = None) -> TrialCount:
+        """Count the different trials ever made on some data.
+
+        Parameters
+        ----------
+        data_ids
+            Identities of the data sets; one named twice counts once.
+        watermark
+            Newest ``trials`` row to look at, default the newest there is. At the same watermark the answer is
+            the same for ever.
+
+        Raises
+        ------
+        LedgerError
+            A blob is missing or damaged: a wrong count would flatter the strategy.
+        """
+        from grn.ledger.trials import KeyUnion, decode_trials
+
+        with _explained(self.folder):
+            upto = read.watermark(self._connection) if watermark is None else watermark
+            rows = read.trials_on(self._connection, sorted(set(data_ids)), upto)
+        union = KeyUnion()
+        for digest in dict.fromkeys(row.blob for row in rows):  # an equal blob adds nothing: read it once
+            union.add(*decode_trials(self._blobs.get(digest)))
+        mean, variance = union.moments()
+        return TrialCount(len(union), mean, variance, len(rows), upto)
+
+    def data_ids(self) -> list[str]:
+        """List the data sets that trials were made on, the earliest first."""
+        with _explained(self.folder):
+            return read.data_ids(self._connection)
+
+    def put_blob(self, data: bytes) -> str:
+        """Store bytes by content; returns their SHA-256. Name them in a run's outputs to find them again."""
+        return self._blobs.put(data)
+
+    def get_blob(self, digest: str) -> bytes:
+        """Read bytes by their SHA-256, verified; LedgerError when they are missing or damaged."""
+        return self._blobs.get(digest)
+
+    def invocations(self, limit: int | None = None) -> list[Invocation]:
+        """List runs, the newest first; ``limit`` of them at most."""
+        with _explained(self.folder):
+            return read.invocations(self._connection, limit)
+
+    def show(self, run: str) -> Invocation:
+        """Look up one run by its id or by the beginning of it.
+
+        Raises
+        ------
+        UsageError
+            No run, or more than one, begins like that.
+        """
+        with _explained(self.folder):
+            found = read.invocations_like(self._connection, run)
+        exact = [invocation for invocation in found if invocation.run == run]
+        if not run or not found:
+            raise UsageError("no run of that name", seen=run, hint="grn ledger lists the runs")
+        if len(found) > 1 and not exact:
+            names = ", ".join(invocation.run for invocation in found[:5])
+            raise UsageError(f"{len(found)} runs begin like that", seen=run, hint=f"name one of: {names}")
+        return (exact or found)[0]
+
+    def _free_run_id(self, second: str) -> str:
+        for _ in range(_RUN_ID_ATTEMPTS):
+            run = f"{second}-{self._suffix()}"
+            if not self._row("SELECT 1 FROM invocations WHERE run = ?", run):
+                return run
+        raise LedgerError("no free run id", seen=second, hint="wait a second and try again")
+
+    def _require_run(self, run: str) -> None:
+        if not self._row("SELECT 1 FROM invocations WHERE run = ?", run):
+            raise LedgerError(
+                "the ledger has no such run", seen=run, hint="take the id that begin() returned"
+            )
+
+    def _row(self, query: str, value: str) -> bool:
+        return self._connection.execute(query, (value,)).fetchone() is not None
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One transaction that takes the write lock at once: it never has to be retried half-way."""
+        with _explained(self.folder):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    migrate(connection)
+    mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    if mode != "wal":
+        raise LedgerError(
+            "this file system does not allow a write-ahead log",
+            seen=f"journal_mode {mode}",
+            hint="put GRN_HOME on a local disk",
+        )
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA recursive_triggers = ON")
+
+
+@contextlib.contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """Turn what SQLite says into what a person can do about it."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        name = getattr(error, "sqlite_errorname", None) or ""
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            hint = f"another process has held the ledger for more than {_BUSY_S:g} s: end it and try again"
+        elif name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_IOERR")):
+            hint = f"check permissions and free space of {folder}"
+        elif name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            hint = f"restore {folder} from a backup, or set GRN_HOME to another folder"
+        else:
+            hint = "nothing was recorded"
+        raise LedgerError("the ledger cannot be used", seen=str(error), hint=hint) from error
