@@ -36,9 +36,9 @@ def load_bars(source: BarSource, needs: Collection[str] = ("close",)) -> tuple[B
     ----------
     source
         A Polars LazyFrame or DataFrame (or any table that exports the Arrow C stream), a path (.parquet,
-        .csv, .csv.gz, .arrow, .ipc, .feather), the name of a sample, or bars. It holds ``ts``, ``close``, what
-        `needs` lists and, if it covers several instruments, ``symbol``. Rows of one symbol stand in order of
-        time; symbols may interleave.
+        .csv, .csv.gz, .arrow, .ipc, .feather), the name of a sample, or bars. It holds ``ts``, ``close``, the
+        columns in `needs` and, if it covers several instruments, ``symbol``. Rows of one symbol stand in
+        order of time; symbols may interleave.
     needs
         Columns to load beside ``close``. Booleans become 0 and 1, integers float64, null NaN.
 
@@ -116,6 +116,8 @@ def _load_frame(source: Source, names: tuple[str, ...]) -> tuple[Bars, ...]:
     else:
         source_row = order
         ts_ns, columns = ts_ns[order], {name: values[order] for name, values in columns.items()}
+    for values in (ts_ns, *columns.values()):
+        values.flags.writeable = False  # nobody else holds them: bars may share them instead of copying
     rows = Rows(symbols, starts, ts_ns, source_row)
     check_order(rows)
     check_values(rows, columns)
