@@ -58,8 +58,7 @@ _ROWS: Final[tuple[Metric, ...]] = (
         True,
         (),
         r"Never: an account at or below zero ($E_n \le 0$) has lost everything and gets $-1$.",
-        "Same as vectorbt and empyrical, which also count bars. quantstats divides calendar days by its own "
-        "year.",
+        "Same for a positive account: all count bars, none the calendar. Below zero quantstats answers NaN.",
     ),
     Metric(
         "volatility",
@@ -89,7 +88,8 @@ _ROWS: Final[tuple[Metric, ...]] = (
         True,
         ("moments", "downside"),
         "No negative return.",
-        "Same where it is defined; without a negative return the others divide by zero and answer inf.",
+        "Same where it is defined. Without a negative return vectorbt and empyrical answer inf, quantstats "
+        "NaN.",
     ),
     Metric(
         "calmar",
@@ -99,7 +99,7 @@ _ROWS: Final[tuple[Metric, ...]] = (
         True,
         ("drawdown",),
         "No drawdown.",
-        "Same as vectorbt and empyrical. quantstats uses its calendar CAGR.",
+        "Same where it is defined and the first bar is no loss (see maximum drawdown).",
     ),
     Metric(
         "omega",
@@ -109,7 +109,7 @@ _ROWS: Final[tuple[Metric, ...]] = (
         True,
         ("omega",),
         "No negative return.",
-        "Same at threshold 0; vectorbt answers inf without a negative return.",
+        "Same at threshold 0. Without a negative return vectorbt answers inf, the others NaN.",
     ),
     Metric(
         "max_drawdown",
@@ -119,7 +119,8 @@ _ROWS: Final[tuple[Metric, ...]] = (
         True,
         ("drawdown",),
         r"Never; 0 without a drawdown. The peak starts at $E_0$, so it is $\le 0$.",
-        "Same sign and value. Packages that start the peak at the first close miss a loss on the first bar.",
+        "Same as empyrical and quantstats. vectorbt starts the peak at the first close and so misses a loss "
+        "on the first bar.",
     ),
     Metric(
         "max_drawdown_bars",
@@ -252,8 +253,8 @@ _ROWS: Final[tuple[Metric, ...]] = (
         True,
         (),
         "No return, or a NaN among them.",
-        "Historical, a return (negative is a loss), linear between order statistics: vectorbt and empyrical. "
-        "quantstats fits a normal distribution.",
+        "Historical, a return (negative is a loss), linear between order statistics, as in vectorbt and "
+        "empyrical. quantstats fits a normal distribution.",
         True,
     ),
     Metric(
@@ -265,7 +266,7 @@ _ROWS: Final[tuple[Metric, ...]] = (
         (),
         "No return, or a NaN among them.",
         "vectorbt and empyrical average a fixed number of order statistics: the same unless returns tie at "
-        "the VaR. quantstats averages below its normal VaR.",
+        "the VaR. quantstats uses the tail of its fitted normal unless asked for `method='historical'`.",
         True,
     ),
     Metric(
@@ -276,7 +277,7 @@ _ROWS: Final[tuple[Metric, ...]] = (
         True,
         (),
         r"$Q_{0.05}(r) = 0$ (more than 95 % of the bars flat, for instance), no return, or a NaN among them.",
-        "Same where it is defined; vectorbt answers inf, quantstats the same quantiles.",
+        "Same where it is defined; at a zero quantile vectorbt and empyrical answer inf, quantstats NaN.",
         True,
     ),
 )
