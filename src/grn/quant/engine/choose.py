@@ -1,0 +1,55 @@
+"""Which engine runs a strategy, and what each cannot do, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from grn.kit.errors import UnsupportedError, UsageError
+from grn.quant.strategy.expr import nodes
+from grn.quant.strategy.step import StepCall
+from grn.quant.strategy.strategy import Strategy
+
+Engine = Literal["auto", "reference", "cpu"]
+ENGINES: tuple[str, ...] = ("cpu", "reference")
+"""In order of preference."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The engine that runs, and why."""
+
+    engine: str
+    reason: str
+
+
+def refusals(strategy: Strategy) -> Mapping[str, str | None]:
+    """For each engine, why it cannot run the strategy; None when it can."""
+    slow = next(
+        (n.step.name for n in nodes(*strategy.signals) if isinstance(n, StepCall) and not n.step.jit), None
+    )
+    return {
+        "cpu": None if slow is None else f"step {slow} is declared jit=False and cannot be compiled",
+        "reference": None,
+    }
+
+
+def choose_engine(strategy: Strategy, wanted: str = "auto") -> Choice:
+    """The engine asked for, or the first one that can run the strategy.
+
+    Raises
+    ------
+    UnsupportedError : the engine asked for cannot run it; the message says what stands in the way.
+    """
+    why = refusals(strategy)
+    if wanted == "auto":
+        for engine in ENGINES:
+            if why[engine] is None:
+                passed = [f"{e}: {why[e]}" for e in ENGINES[: ENGINES.index(engine)]]
+                return Choice(engine, "; ".join(passed) if passed else "fused kernels cover everything the strategy uses")
+    if wanted not in ENGINES:
+        raise UsageError("unknown engine", seen=repr(wanted), hint=f"use one of: auto, {', '.join(ENGINES)}")
+    if why[wanted] is not None:
+        raise UnsupportedError(f"engine {wanted!r} refuses: {why[wanted]}", hint='use engine="auto" or "reference"')
+    return Choice(wanted, "asked for")

@@ -1,0 +1,228 @@
+"""The plan of a run: what is computed once, what each combination reads, and what it takes in memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from grn.kit.errors import BudgetError, StrategyError, UsageError
+from grn.quant.engine.series import Evaluator, lag_depth
+from grn.quant.schema import Bars
+from grn.quant.strategy.expr import Binary, Const, Expr, Param, Unary, When, find_params
+from grn.quant.strategy.strategy import Strategy
+
+GIB = 2.0**30
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Parameter combinations of a sweep.
+
+    Attributes
+    ----------
+    params : parameters, in column order.
+    values : float64 [C, P], one row per combination; the first parameter varies slowest.
+    """
+
+    params: tuple[Param, ...]
+    values: npt.NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def binding(self, row: int) -> dict[str, float]:
+        """Values of one combination by parameter name."""
+        return {p.name: float(v) for p, v in zip(self.params, self.values[row], strict=True)}
+
+    def columns(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Values by parameter name, integers as int64."""
+        return {
+            p.name: self.values[:, i].astype(np.int64) if p.integer else self.values[:, i].copy()
+            for i, p in enumerate(self.params)
+        }
+
+
+def build_grid(strategy: Strategy, memory_gib: float) -> Grid:
+    """Every combination of the parameters' values that `where` admits.
+
+    Raises
+    ------
+    BudgetError : the combinations alone would not fit into the memory budget (priced before they are built).
+    StrategyError : no combination is left.
+    """
+    params = strategy.params
+    count = math.prod(len(p.values) for p in params)
+    need_gib = count * 8 * (2 * len(params) + 1) / GIB
+    if need_gib > memory_gib:
+        raise BudgetError(
+            f"the grid needs {need_gib:,.1f} GiB of a budget of {memory_gib:g} GiB",
+            seen=f"{count:,} combinations of {', '.join(f'{p.name} ({len(p.values):,})' for p in params)}",
+            hint="take fewer values or larger steps: param(name, range(2, 101, 2))",
+        )
+    axes = np.meshgrid(*(np.array(p.values, dtype=np.float64) for p in params), indexing="ij")
+    values = np.stack([a.ravel() for a in axes], axis=1) if params else np.zeros((1, 0))
+    if strategy.where is not None:
+        keep = _holds(strategy.where, {p.name: values[:, i] for i, p in enumerate(params)})
+        values = values[np.broadcast_to(keep, len(values))]
+    if not len(values):
+        raise StrategyError(
+            "no parameter combination is left", seen=f"{count:,} before `where`: {strategy.where}", hint="relax `where`"
+        )
+    return Grid(params, np.ascontiguousarray(values))
+
+
+def pin_grid(strategy: Strategy, values: Mapping[str, float]) -> Grid:
+    """The one combination with these values (parameters left out must have a single value)."""
+    row = []
+    known = {p.name: p for p in strategy.params}
+    for name in values:
+        if name not in known:
+            raise UsageError(f"the strategy has no parameter {name!r}", seen=", ".join(known) or "it has none")
+    for p in strategy.params:
+        if p.name in values:
+            row.append(float(values[p.name]))
+            if p.integer and row[-1] != int(row[-1]):
+                raise UsageError(f"parameter {p.name!r} takes whole numbers", seen=f"{values[p.name]:g}")
+        elif len(p.values) == 1:
+            row.append(float(p.values[0]))
+        else:
+            raise UsageError(
+                f"parameter {p.name!r} has {len(p.values)} values; a backtest needs one",
+                seen=f"{p.values[0]:g} ... {p.values[-1]:g}",
+                hint=f"give one: -p {p.name}={p.values[0]:g}, or sweep them all with `grn quant sweep`",
+            )
+    return Grid(strategy.params, np.array([row], dtype=np.float64).reshape(1, len(row)))
+
+
+def _holds(where: Expr, columns: Mapping[str, npt.NDArray[np.float64]]) -> npt.NDArray[np.bool_]:
+    from grn.quant.engine.series import _binary, _unary
+
+    def value(node: Expr) -> npt.NDArray[np.generic]:
+        match node:
+            case Param():
+                return columns[node.name]
+            case Const():
+                return np.asarray(node.value)
+            case Binary():
+                return np.asarray(_binary(node.op, value(node.left), value(node.right)))
+            case Unary():
+                return np.asarray(_unary(node.op, value(node.operand)))
+            case When():
+                return np.where(value(node.test), value(node.yes), value(node.no))
+        raise AssertionError(type(node).__name__)
+
+    with np.errstate(all="ignore"):
+        return value(where).astype(np.bool_)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the fused part of a strategy reads.
+
+    Attributes
+    ----------
+    signals : the four conditions (long entry, long exit, short entry, short exit).
+    leaves : series nodes that the fused part reads, in order of first appearance.
+    pad : missing bars in front of every series.
+    """
+
+    signals: tuple[Expr, Expr, Expr, Expr]
+    leaves: tuple[Expr, ...]
+    pad: int
+
+
+def build_plan(strategy: Strategy) -> Plan:
+    """Split the signals into leaves (computed once per distinct parameter value) and the fused rest."""
+    leaves: dict[object, Expr] = {}
+
+    def visit(node: Expr) -> None:
+        if node.series:
+            leaves.setdefault(node.key, node)
+            return
+        for child in node.children:
+            visit(child)
+
+    for signal in strategy.signals:
+        visit(signal)
+    return Plan(strategy.signals, tuple(leaves.values()), max(lag_depth(s) for s in strategy.signals))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which series each combination reads.
+
+    Attributes
+    ----------
+    rows : int32 [C, leaves], row of the table per combination and leaf.
+    bindings : per leaf, the distinct parameter settings in table order.
+    """
+
+    rows: npt.NDArray[np.int32]
+    bindings: tuple[tuple[dict[str, float], ...], ...]
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of the table."""
+        return sum(len(b) for b in self.bindings)
+
+
+def build_layout(plan: Plan, grid: Grid) -> Layout:
+    """Number the distinct settings of each leaf."""
+    position = {p.name: i for i, p in enumerate(grid.params)}
+    rows = np.zeros((len(grid), max(1, len(plan.leaves))), dtype=np.int32)
+    bindings: list[tuple[dict[str, float], ...]] = []
+    start = 0
+    for i, leaf in enumerate(plan.leaves):
+        names = [p.name for p in find_params(leaf)]
+        if names:
+            used = grid.values[:, [position[n] for n in names]]
+            distinct, inverse = np.unique(used, axis=0, return_inverse=True)
+            rows[:, i] = start + inverse.reshape(-1)
+            bindings.append(tuple(dict(zip(names, map(float, d), strict=True)) for d in distinct))
+        else:
+            rows[:, i] = start
+            bindings.append(({},))
+        start += len(bindings[-1])
+    return Layout(rows, tuple(bindings))
+
+
+def build_table(plan: Plan, layout: Layout, bars: Bars) -> npt.NDArray[np.float64]:
+    """Compute every series once: float64 [rows, pad + T], missing before the first bar."""
+    evaluator = Evaluator(bars)
+    table = np.full((max(1, layout.n_rows), plan.pad + len(bars)), np.nan)
+    row = 0
+    for leaf, settings in zip(plan.leaves, layout.bindings, strict=True):
+        for binding in settings:
+            table[row, plan.pad :] = evaluator.numbers(leaf, binding)
+            row += 1
+    return table
+
+
+def price_memory(
+    plan: Plan, layout: Layout, grid: Grid, n_symbols: int, n_bars: int, n_accumulators: int, n_metrics: int
+) -> float:
+    """Peak memory of a sweep in GiB, from its sizes alone.
+
+    Counted: one symbol's table (twice: families of outputs are kept beside it), rows, accumulators of one symbol, and
+    the result frame of all symbols (twice: it is assembled from columns).
+    """
+    table = 2 * layout.n_rows * (plan.pad + n_bars) * 8
+    lanes = len(grid) * (layout.rows.shape[1] * 4 + len(grid.params) * 8 + n_accumulators * 8)
+    frame = 2 * n_symbols * len(grid) * (len(grid.params) + n_metrics + 2) * 8
+    return (table + lanes + frame) / GIB
+
+
+def chunks(total: int, size: int) -> Iterator[tuple[int, int]]:
+    """Half-open ranges that cover ``range(total)``."""
+    for start in range(0, total, size):
+        yield start, min(total, start + size)
+
+
+__all__: Sequence[str] = [
+    "Grid", "Layout", "Plan", "build_grid", "build_layout", "build_plan", "build_table", "chunks", "pin_grid",
+    "price_memory",
+]  # fmt: skip

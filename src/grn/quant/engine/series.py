@@ -1,0 +1,241 @@
+"""Expressions as arrays: what the fused kernels read is computed here, once per distinct parameter value.
+
+Arrays run over ``pad + T`` bars: `pad` missing bars stand before the data, so that a lag is a plain offset
+and needs no test in the inner loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from grn.kit.errors import DataError, StrategyError
+from grn.quant.engine import timeframe
+from grn.quant.schema import Bars
+from grn.quant.strategy.expr import (
+    Binary,
+    Column,
+    Const,
+    Expr,
+    HostFunction,
+    Indicator,
+    Key,
+    Lag,
+    Param,
+    PolarsColumn,
+    Timeframe,
+    Unary,
+    When,
+    find_params,
+)
+from grn.quant.strategy.step import StepCall
+
+Array = npt.NDArray[Any]
+Binding = Mapping[str, float]
+"""Parameter values by name."""
+
+DAY_NS = 86_400 * 10**9
+
+
+def lag_depth(node: Expr) -> int:
+    """Bars before the current one that the pointwise part above the leaves can reach."""
+    below = 0 if node.series else max((lag_depth(c) for c in node.children), default=0)
+    return below + node.most if isinstance(node, Lag) else below
+
+
+def column_of(bars: Bars, name: str) -> npt.NDArray[np.float64]:
+    """A column of the data; `day` (days since 1970 in UTC) is derived from the timestamps."""
+    if name == "day" and "day" not in bars.columns:
+        return (bars.ts_ns // DAY_NS).astype(np.float64)
+    return bars.column(name)
+
+
+class Evaluator:
+    """Array evaluation of expressions on one symbol's bars.
+
+    Parameters
+    ----------
+    bars : checked bars of one symbol.
+    jit : compiled indicators and steps (True), or the same functions in plain Python (False).
+    """
+
+    def __init__(self, bars: Bars, *, jit: bool = True) -> None:
+        self.bars = bars
+        self.jit = jit
+        self._families: dict[Key, tuple[Array, ...]] = {}
+        self._frames: dict[str, tuple[Evaluator, npt.NDArray[np.int64]]] = {}
+
+    def condition(self, node: Expr, binding: Binding) -> npt.NDArray[np.bool_]:
+        """Truth values of a condition at each bar: bool [T]."""
+        depth = lag_depth(node)
+        with np.errstate(all="ignore"):
+            values = self._pointwise(node, binding, depth)
+        return np.ascontiguousarray(np.broadcast_to(values, depth + len(self.bars))[depth:], dtype=np.bool_)
+
+    def numbers(self, node: Expr, binding: Binding) -> npt.NDArray[np.float64]:
+        """Values of an expression at each bar: float64 [T]; a condition becomes 1 and 0."""
+        if node.series:
+            return self._leaf(node, binding)
+        depth = lag_depth(node)
+        with np.errstate(all="ignore"):
+            values = self._pointwise(node, binding, depth)
+        if np.ndim(values):
+            values = values[depth:]
+        return np.ascontiguousarray(np.broadcast_to(values, len(self.bars)), dtype=np.float64)
+
+    def _pointwise(self, node: Expr, binding: Binding, pad: int) -> Any:
+        """Values over pad + T bars, or a scalar where nothing depends on the bar."""
+        if node.series:
+            leaf = self._leaf(node, binding)
+            return np.concatenate([np.full(pad, np.nan), leaf]) if node.kind == "float" else np.concatenate(
+                [np.zeros(pad, np.bool_), leaf == 1.0]
+            )
+        match node:
+            case Const():
+                return np.bool_(node.value) if node.kind == "bool" else np.float64(node.value)
+            case Param():
+                return np.float64(binding[node.name])
+            case Binary():
+                return _binary(
+                    node.op, self._pointwise(node.left, binding, pad), self._pointwise(node.right, binding, pad)
+                )
+            case Unary():
+                return _unary(node.op, self._pointwise(node.operand, binding, pad))
+            case When():
+                test, yes, no = (self._pointwise(c, binding, pad) for c in node.children)
+                return np.where(test, yes, no)
+            case Lag():
+                n = int(binding[node.n.name]) if isinstance(node.n, Param) else node.n
+                values = self._pointwise(node.operand, binding, pad)
+                if n == 0 or not np.ndim(values):
+                    return values
+                # The first n entries lie before the padding: nothing that reaches bar 0 or later reads them.
+                before = np.zeros(n, np.bool_) if node.kind == "bool" else np.full(n, np.nan)
+                return np.concatenate([before, values])[: len(values)]
+        raise AssertionError(f"unknown node {type(node).__name__}")
+
+    def _leaf(self, node: Expr, binding: Binding) -> npt.NDArray[np.float64]:
+        """Values of a series node at each bar: float64 [T]."""
+        match node:
+            case Column():
+                return column_of(self.bars, node.name)
+            case Indicator():
+                return self._indicator(node, binding)
+            case HostFunction():
+                x = self.numbers(node.operand, binding)
+                return np.array([node.scalar(v) for v in x.tolist()], dtype=np.float64)
+            case Timeframe():
+                if node.every not in self._frames:
+                    grouped, closed = timeframe.group_bars(self.bars, node.every)
+                    self._frames[node.every] = Evaluator(grouped, jit=self.jit), closed
+                inner, closed = self._frames[node.every]
+                values = inner.numbers(node.operand, binding)
+                return np.where(closed >= 0, values[closed], np.nan)
+            case PolarsColumn():
+                return polars_column(self.bars, node)
+            case StepCall():
+                from grn.quant.engine.steps import run_step
+
+                inputs = [self.numbers(x, binding) for x in node.inputs]
+                return run_step(node.step, inputs, _scalars(node.params, binding), len(self.bars), jit=self.jit)
+        raise AssertionError(f"unknown series node {type(node).__name__}")
+
+    def _indicator(self, node: Indicator, binding: Binding) -> npt.NDArray[np.float64]:
+        from grn.quant.indicators.registry import evaluate, get
+
+        names = sorted(p.name for p in find_params(node))
+        family: Key = (node.family, tuple((n, binding[n]) for n in names))
+        if family not in self._families:
+            inputs = [self.numbers(x, binding) for x in node.inputs]
+            outputs = evaluate(node.name, inputs, _named(node, binding), jit=self.jit)
+            self._families[family] = tuple(np.asarray(o, dtype=np.float64) for o in outputs)
+        return self._families[family][get(node.name).outputs.index(node.output)]
+
+
+def _named(node: Indicator, binding: Binding) -> dict[str, float]:
+    from grn.quant.indicators.registry import get
+
+    specs = get(node.name).params
+    values = _scalars(node.params, binding)
+    return {p.name: int(v) if p.kind == "int" else v for p, v in zip(specs, values, strict=True)}
+
+
+def _scalars(params: tuple[Const | Param, ...], binding: Binding) -> list[float]:
+    return [float(binding[p.name]) if isinstance(p, Param) else float(p.value) for p in params]
+
+
+def _binary(op: str, a: Any, b: Any) -> Any:
+    match op:
+        case "add":
+            return a + b
+        case "sub":
+            return a - b
+        case "mul":
+            return a * b
+        case "div":
+            return a / b
+        case "minimum":
+            return np.where((a < b) | (a != a), a, b)
+        case "maximum":
+            return np.where((a > b) | (a != a), a, b)
+        case "lt":
+            return a < b
+        case "le":
+            return a <= b
+        case "gt":
+            return a > b
+        case "ge":
+            return a >= b
+        case "eq":
+            return a == b
+        case "ne":
+            return (a < b) | (a > b)
+        case "and":
+            return a & b
+        case "or":
+            return a | b
+        case "xor":
+            return a ^ b
+    raise AssertionError(op)
+
+
+def _unary(op: str, a: Any) -> Any:
+    match op:
+        case "neg":
+            return -a
+        case "abs":
+            return np.abs(a)
+        case "sqrt":
+            return np.sqrt(a)
+        case "not":
+            return ~a
+        case "truth":
+            return (a < 0.0) | (a > 0.0)
+        case "missing":
+            return a != a
+    raise AssertionError(op)
+
+
+def polars_column(bars: Bars, node: PolarsColumn) -> npt.NDArray[np.float64]:
+    """Evaluate a Polars expression on the symbol's columns: float64 [T]."""
+    import polars as pl
+
+    frame = pl.DataFrame({name: column_of(bars, name) for name in node.columns}).with_columns(
+        ts=pl.Series(bars.ts_ns).cast(pl.Datetime("ns", "UTC"))
+    )
+    try:
+        values = frame.select(node.expression.cast(pl.Float64).alias("value"))["value"]
+    except pl.exceptions.PolarsError as error:
+        raise StrategyError("a Polars expression failed", seen=f"{node}: {error}") from error
+    if len(values) != len(bars):
+        raise StrategyError(
+            "a Polars expression must give one value per bar", seen=f"{len(values)} values for {len(bars)} bars: {node}"
+        )
+    result = values.to_numpy(allow_copy=True).astype(np.float64)
+    if np.isinf(result).any():
+        at = int(np.flatnonzero(np.isinf(result))[0])
+        raise DataError("a Polars expression gave an infinite value", seen=f"bar {at}: {node}")
+    return np.where(values.is_null().to_numpy(), np.nan, result)

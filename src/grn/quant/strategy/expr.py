@@ -1,0 +1,491 @@
+"""Expressions: a strategy's conditions as data.
+
+An expression describes a value per bar.  It is never evaluated here; the engines read it:
+``engine.reference`` bar by bar in plain Python, ``engine.series`` array by array, ``engine.emit`` as
+generated code.  All of them give the same bits, because the meaning is fixed here:
+
+* Data before the first bar is missing (NaN).  ``x.lag(n)`` shifts the data an expression sees, so
+  ``lag`` of a condition before the first bar is that condition evaluated on missing data.
+* Arithmetic is IEEE 754 float64; ``x / 0`` is an infinity or NaN, never an exception.
+* A comparison with a missing value is false, ``!=`` included.
+* A number used as a condition is true when it is neither zero nor missing.
+* ``minimum`` and ``maximum`` with a missing value are missing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+
+from grn.kit.errors import StrategyError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Kind = Literal["float", "bool"]
+Key: TypeAlias = tuple[object, ...]
+"""Canonical form: nested tuples of strings, ints and floats.  Equal keys mean equal values."""
+
+ARITHMETIC = ("add", "sub", "mul", "div", "minimum", "maximum")
+COMPARISON = ("lt", "le", "gt", "ge", "eq", "ne")
+LOGIC = ("and", "or", "xor")
+SYMBOLS: Mapping[str, str] = {
+    "add": "+", "sub": "-", "mul": "*", "div": "/", "lt": "<", "le": "<=", "gt": ">", "ge": ">=",
+    "eq": "==", "ne": "!=", "and": "&", "or": "|", "xor": "^",
+}  # fmt: skip
+
+class Expr:
+    """A value per bar.  Combine with operators and methods; conditions use ``&``, ``|``, ``~``."""
+
+    kind: Kind = "float"
+    series: ClassVar[bool] = False
+    """True when engines compute the node once per distinct parameter value (a *leaf* of the fused part)."""
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        """Direct sub-expressions, in a fixed order."""
+        return ()
+
+    @cached_property
+    def key(self) -> Key:
+        """Canonical form (see :data:`Key`)."""
+        raise NotImplementedError
+
+    def __bool__(self) -> bool:
+        raise StrategyError(
+            "an expression has no truth value of its own",
+            seen=str(self),
+            hint="write `a & b`, `a | b`, `~a` instead of `and`, `or`, `not`, and compare twice instead of `a < b < c`",
+        )
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    # Arithmetic ------------------------------------------------------------------------------
+    def __add__(self, other: object) -> Expr:
+        return Binary("add", self, lift(other))
+
+    def __radd__(self, other: object) -> Expr:
+        return Binary("add", lift(other), self)
+
+    def __sub__(self, other: object) -> Expr:
+        return Binary("sub", self, lift(other))
+
+    def __rsub__(self, other: object) -> Expr:
+        return Binary("sub", lift(other), self)
+
+    def __mul__(self, other: object) -> Expr:
+        return Binary("mul", self, lift(other))
+
+    def __rmul__(self, other: object) -> Expr:
+        return Binary("mul", lift(other), self)
+
+    def __truediv__(self, other: object) -> Expr:
+        return Binary("div", self, lift(other))
+
+    def __rtruediv__(self, other: object) -> Expr:
+        return Binary("div", lift(other), self)
+
+    def __neg__(self) -> Expr:
+        return Unary("neg", self)
+
+    def __abs__(self) -> Expr:
+        return Unary("abs", self)
+
+    # Comparison ------------------------------------------------------------------------------
+    def __lt__(self, other: object) -> Expr:
+        return Binary("lt", self, lift(other))
+
+    def __le__(self, other: object) -> Expr:
+        return Binary("le", self, lift(other))
+
+    def __gt__(self, other: object) -> Expr:
+        return Binary("gt", self, lift(other))
+
+    def __ge__(self, other: object) -> Expr:
+        return Binary("ge", self, lift(other))
+
+    def __eq__(self, other: object) -> Expr:  # type: ignore[override]  # an expression, as in polars
+        return Binary("eq", self, lift(other))
+
+    def __ne__(self, other: object) -> Expr:  # type: ignore[override]  # an expression, as in polars
+        return Binary("ne", self, lift(other))
+
+    # Logic -----------------------------------------------------------------------------------
+    def __and__(self, other: object) -> Expr:
+        return Binary("and", condition(self), condition(other))
+
+    def __rand__(self, other: object) -> Expr:
+        return Binary("and", condition(other), condition(self))
+
+    def __or__(self, other: object) -> Expr:
+        return Binary("or", condition(self), condition(other))
+
+    def __ror__(self, other: object) -> Expr:
+        return Binary("or", condition(other), condition(self))
+
+    def __xor__(self, other: object) -> Expr:
+        return Binary("xor", condition(self), condition(other))
+
+    def __invert__(self) -> Expr:
+        return Unary("not", condition(self))
+
+    # Time ------------------------------------------------------------------------------------
+    def lag(self, n: int | Param = 1) -> Expr:
+        """The value `n` bars ago (`n` >= 0, an integer or an integer parameter); missing before the first bar."""
+        return Lag(self, n)
+
+    def crosses_above(self, other: object) -> Expr:
+        """True on the bar where this rises above `other`: above now, not above one bar ago."""
+        level = lift(other)
+        return Binary("and", self > level, self.lag(1) <= level.lag(1))
+
+    def crosses_below(self, other: object) -> Expr:
+        """True on the bar where this falls below `other`: below now, not below one bar ago."""
+        level = lift(other)
+        return Binary("and", self < level, self.lag(1) >= level.lag(1))
+
+    def sqrt(self) -> Expr:
+        """Square root; missing for negative values."""
+        return Unary("sqrt", self)
+
+
+class Column(Expr):
+    """A column of the data: `open`, `high`, `low`, `close`, `volume` or any further one."""
+
+    series = True
+
+    def __init__(self, name: str) -> None:
+        if not name or not isinstance(name, str):
+            raise StrategyError("a column needs a name", seen=repr(name), hint='write col("score")')
+        self.name = name
+
+    @cached_property
+    def key(self) -> Key:
+        return ("column", self.name)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Const(Expr):
+    """A number or a truth value that is the same on every bar."""
+
+    def __init__(self, value: float | bool) -> None:
+        self.value: float | bool = value if isinstance(value, bool) else float(value)
+        self.kind = "bool" if isinstance(value, bool) else "float"
+
+    @cached_property
+    def key(self) -> Key:
+        return ("const", self.value)
+
+    def __str__(self) -> str:
+        return f"{self.value:g}" if isinstance(self.value, float) else str(self.value)
+
+
+class Param(Expr):
+    """A parameter with the values that a sweep tries, in the order given."""
+
+    def __init__(self, name: str, values: tuple[float, ...], *, integer: bool) -> None:
+        self.name = name
+        self.values = values
+        self.integer = integer
+
+    @cached_property
+    def key(self) -> Key:
+        # The values are no part of the identity of a strategy: a trial is one strategy at one value.
+        return ("param", self.name, "int" if self.integer else "float")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Binary(Expr):
+    """Two expressions and an operator from `ARITHMETIC`, `COMPARISON` or `LOGIC`."""
+
+    def __init__(self, op: str, left: Expr, right: Expr) -> None:
+        self.op, self.left, self.right = op, left, right
+        self.kind = "float" if op in ARITHMETIC else "bool"
+        if op not in LOGIC and "bool" in (left.kind, right.kind):
+            side = left if left.kind == "bool" else right
+            raise StrategyError(
+                f"`{SYMBOLS.get(op, op)}` needs numbers but one side is a condition",
+                seen=str(side),
+                hint="combine conditions with &, | and ~; turn one into a number with when(condition, 1.0, 0.0)",
+            )
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.left, self.right)
+
+    @cached_property
+    def key(self) -> Key:
+        return (self.op, self.left.key, self.right.key)
+
+    def __str__(self) -> str:
+        if self.op in SYMBOLS:
+            return f"({self.left} {SYMBOLS[self.op]} {self.right})"
+        return f"{self.op}({self.left}, {self.right})"
+
+
+class Unary(Expr):
+    """One expression and `neg`, `abs`, `sqrt`, `not`, `truth` or `missing`."""
+
+    def __init__(self, op: str, operand: Expr) -> None:
+        self.op, self.operand = op, operand
+        self.kind = "bool" if op in ("not", "truth", "missing") else "float"
+        if (op == "not") != (operand.kind == "bool"):
+            raise StrategyError(f"`{op}` does not apply to a {operand.kind} expression", seen=str(operand))
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.operand,)
+
+    @cached_property
+    def key(self) -> Key:
+        return (self.op, self.operand.key)
+
+    def __str__(self) -> str:
+        return {"neg": f"-{self.operand}", "not": f"~{self.operand}"}.get(self.op, f"{self.op}({self.operand})")
+
+
+class When(Expr):
+    """`yes` where the condition holds, `no` elsewhere."""
+
+    def __init__(self, test: Expr, yes: Expr, no: Expr) -> None:
+        self.test, self.yes, self.no = condition(test), yes, no
+        if yes.kind != no.kind:
+            raise StrategyError("both answers of `when` must be numbers or both conditions", seen=f"{yes}, {no}")
+        self.kind = yes.kind
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.test, self.yes, self.no)
+
+    @cached_property
+    def key(self) -> Key:
+        return ("when", self.test.key, self.yes.key, self.no.key)
+
+    def __str__(self) -> str:
+        return f"when({self.test}, {self.yes}, {self.no})"
+
+
+class Lag(Expr):
+    """The operand's value `n` bars ago."""
+
+    def __init__(self, operand: Expr, n: int | Param) -> None:
+        if isinstance(n, Param):
+            if not n.integer or min(n.values) < 0:
+                raise StrategyError("a lag parameter takes integers >= 0", seen=f"{n.name} = {n.values}")
+        elif isinstance(n, bool) or not isinstance(n, int) or n < 0:
+            raise StrategyError(
+                "a lag is a whole number of bars >= 0", seen=repr(n), hint="a negative lag would read the future"
+            )
+        self.operand, self.n, self.kind = operand, n, operand.kind
+
+    @property
+    def most(self) -> int:
+        """The largest lag that any parameter value gives."""
+        return int(max(self.n.values)) if isinstance(self.n, Param) else self.n
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.operand, self.n) if isinstance(self.n, Param) else (self.operand,)
+
+    @cached_property
+    def key(self) -> Key:
+        return ("lag", self.operand.key, self.n.key if isinstance(self.n, Param) else self.n)
+
+    def __str__(self) -> str:
+        return f"{self.operand}.lag({self.n})"
+
+
+class HostFunction(Expr):
+    """`log` or `exp`: not fixed by IEEE 754, so computed once by the host's C library and shared by all engines."""
+
+    series = True
+
+    def __init__(self, name: Literal["log", "exp"], operand: Expr) -> None:
+        self.name, self.operand = name, operand
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.operand,)
+
+    @cached_property
+    def key(self) -> Key:
+        return (self.name, self.operand.key)
+
+    def __str__(self) -> str:
+        return f"{self.name}({self.operand})"
+
+    def scalar(self, x: float) -> float:
+        """Value for one number: missing outside the domain, infinite on overflow."""
+        if self.name == "log":
+            return math.log(x) if x > 0.0 else (-math.inf if x == 0.0 else math.nan)
+        try:
+            return math.exp(x)
+        except OverflowError:
+            return math.inf
+
+
+class Indicator(Expr):
+    """One output of a registered indicator (see `grn quant indicators`)."""
+
+    series = True
+
+    def __init__(
+        self, name: str, output: str, inputs: tuple[Expr, ...], params: tuple[Const | Param, ...]
+    ) -> None:
+        self.name, self.output, self.inputs, self.params = name, output, inputs, params
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (*self.inputs, *self.params)
+
+    @cached_property
+    def key(self) -> Key:
+        return ("indicator", *self.family, self.output)
+
+    @cached_property
+    def family(self) -> Key:
+        """The key without the output: what is computed together."""
+        return (self.name, tuple(x.key for x in self.inputs), tuple(p.key for p in self.params))
+
+    def __str__(self) -> str:
+        inside = ", ".join(str(x) for x in (*self.inputs, *self.params))
+        return f"{self.name}({inside})" if self.output == self.name else f"{self.name}({inside}).{self.output}"
+
+
+class Timeframe(Expr):
+    """An expression on a higher timeframe's *closed* bars, seen from the base bars."""
+
+    series = True
+
+    def __init__(self, every: str, operand: Expr) -> None:
+        self.every, self.operand, self.kind = every, operand, operand.kind
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.operand,)
+
+    @cached_property
+    def key(self) -> Key:
+        return ("timeframe", self.every, self.operand.key)
+
+    def __str__(self) -> str:
+        return f'tf("{self.every}", {self.operand})'
+
+
+class PolarsColumn(Expr):
+    """A Polars expression, evaluated once on the symbol's frame and shared by all engines.
+
+    Polars can look ahead (`shift(-1)`, `mean()` over everything); `grn quant leaks` finds it out.
+    """
+
+    series = True
+
+    def __init__(self, expression: pl.Expr) -> None:
+        self.expression = expression
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the data that the Polars expression reads."""
+        return tuple(sorted(set(self.expression.meta.root_names())))
+
+    @cached_property
+    def key(self) -> Key:
+        return ("polars", str(self.expression.meta.serialize(format="json")))
+
+    def __str__(self) -> str:
+        return f"polars({self.expression})"
+
+
+def lift(value: object) -> Expr:
+    """Turn a number, a truth value or a Polars expression into an expression."""
+    if isinstance(value, Expr):
+        return value
+    if isinstance(value, bool | int | float):
+        return Const(value)
+    if type(value).__module__.partition(".")[0] == "polars" and hasattr(value, "meta"):
+        return PolarsColumn(value)  # type: ignore[arg-type]  # checked without importing polars
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        return Const(value.item())
+    raise StrategyError(
+        "this cannot be part of a strategy expression",
+        seen=f"{type(value).__name__} {value!r:.60}",
+        hint='use numbers, param(...), columns such as close or col("score"), indicators and Polars expressions',
+    )
+
+
+def condition(value: object) -> Expr:
+    """Lift to a condition: a number is true when it is neither zero nor missing."""
+    expr = lift(value)
+    return expr if expr.kind == "bool" else Unary("truth", expr)
+
+
+def param(name: str, values: Iterable[float]) -> Param:
+    """Declare a parameter: its name and the values a sweep tries, such as ``param("fast", range(2, 101))``."""
+    if not isinstance(name, str) or not name.isidentifier():
+        raise StrategyError(
+            "a parameter name must be an identifier", seen=repr(name), hint='param("fast", range(2, 101))'
+        )
+    if isinstance(values, int | float):
+        values = (values,)
+    listed: list[float] = []
+    for value in values:
+        plain = value.item() if hasattr(value, "item") else value
+        if isinstance(plain, bool) or not isinstance(plain, int | float) or not math.isfinite(plain):
+            raise StrategyError(f"parameter {name!r} takes finite numbers", seen=repr(plain))
+        listed.append(plain)
+    if not listed:
+        raise StrategyError(f"parameter {name!r} has no values", seen=repr(values), hint="the range is empty")
+    if len(set(listed)) != len(listed):
+        twice = next(v for i, v in enumerate(listed) if v in listed[:i])
+        raise StrategyError(f"parameter {name!r} lists a value twice", seen=repr(twice))
+    integer = all(isinstance(v, int) for v in listed)
+    return Param(name, tuple(listed) if integer else tuple(float(v) for v in listed), integer=integer)
+
+
+def nodes(*roots: Expr) -> Iterator[Expr]:
+    """Every node below the roots, each distinct key once, children before parents, in a fixed order."""
+    seen: set[Key] = set()
+
+    def visit(node: Expr) -> Iterator[Expr]:
+        if node.key in seen:
+            return
+        for child in node.children:
+            yield from visit(child)
+        if node.key not in seen:
+            seen.add(node.key)
+            yield node
+
+    for root in roots:
+        yield from visit(root)
+
+
+def find_params(*roots: Expr) -> tuple[Param, ...]:
+    """The parameters below the roots, in order of first appearance; one name must mean one set of values."""
+    found: dict[str, Param] = {}
+
+    def visit(node: Expr) -> None:
+        # Not `nodes`: two parameters of one name share a key, and their values must be compared here.
+        if isinstance(node, Param):
+            known = found.setdefault(node.name, node)
+            if known.values != node.values:
+                raise StrategyError(
+                    f"parameter {node.name!r} is declared twice with different values",
+                    seen=f"{known.values[:3]}... and {node.values[:3]}...",
+                    hint="declare it once and use the same object everywhere",
+                )
+        for child in node.children:
+            visit(child)
+
+    for root in roots:
+        visit(root)
+    return tuple(found.values())

@@ -1,0 +1,137 @@
+"""The rules of execution: when orders fill, what they cost, how large they are.
+
+Each rule is a small replaceable object.  `docs/concepts/fills.md` states every formula.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields
+from typing import ClassVar, Literal, get_args
+
+from grn.kit.errors import UsageError
+
+Fill = Literal["next_open", "close"]
+Direction = Literal["long", "short", "both"]
+
+
+def _number(name: str, value: object, low: float, high: float, *, open_low: bool = False) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise UsageError(f"{name} must be a finite number", seen=repr(value))
+    if not (low < value if open_low else low <= value) or not value < high:
+        bound = f"{'above' if open_low else 'at least'} {low:g}" + (f" and below {high:g}" if high < math.inf else "")
+        raise UsageError(f"{name} must be {bound}", seen=f"{value:g}")
+    return float(value)
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What an order costs.
+
+    Parameters
+    ----------
+    fee : proportional fee, as a fraction of the traded value (0.001 is 0.1 %).
+    fixed_fee : fee per order in account currency; a reversal is one order.
+    slippage : fraction by which a buy fills above and a sell below the price.
+    """
+
+    fee: float = 0.0
+    fixed_fee: float = 0.0
+    slippage: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fee", _number("fee", self.fee, 0.0, 1.0))
+        object.__setattr__(self, "fixed_fee", _number("fixed_fee", self.fixed_fee, 0.0, math.inf))
+        object.__setattr__(self, "slippage", _number("slippage", self.slippage, 0.0, 1.0))
+
+
+@dataclass(frozen=True)
+class AllCash:
+    """Spend all cash on an entry, fees included; a short sells what that cash would secure."""
+
+    code: ClassVar[int] = 0
+
+    @property
+    def value(self) -> float:
+        """Fraction of the cash."""
+        return 1.0
+
+
+@dataclass(frozen=True)
+class Fraction:
+    """Spend this fraction (0, 1] of the cash on an entry, fees included."""
+
+    value: float
+    code: ClassVar[int] = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", _number("Fraction", self.value, 0.0, 1.0 + 1e-15, open_low=True))
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Trade this many units per entry; a purchase beyond the cash is cut to what the cash pays."""
+
+    value: float
+    code: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", _number("Quantity", self.value, 0.0, math.inf, open_low=True))
+
+
+@dataclass(frozen=True)
+class Value:
+    """Trade this value, in account currency at the fill price, per entry; cut to what the cash pays."""
+
+    value: float
+    code: ClassVar[int] = 2
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", _number("Value", self.value, 0.0, math.inf, open_low=True))
+
+
+Size = AllCash | Fraction | Quantity | Value
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Everything about execution that is not the strategy itself.
+
+    Parameters
+    ----------
+    fill : ``"next_open"`` (a signal of bar t fills at the open of t+1) or ``"close"`` (at the close of t).
+    costs : fees and slippage.
+    size : how much an entry trades.
+    cash : initial cash in account currency, for each symbol's own account.
+    """
+
+    fill: Fill = "next_open"
+    costs: Costs = field(default_factory=Costs)
+    size: Size = field(default_factory=AllCash)
+    cash: float = 10_000.0
+
+    def __post_init__(self) -> None:
+        if self.fill not in get_args(Fill):
+            raise UsageError("unknown fill", seen=repr(self.fill), hint='use "next_open" or "close"')
+        if not isinstance(self.costs, Costs):
+            raise UsageError("costs must be a Costs object", seen=repr(self.costs), hint="Costs(fee=0.001)")
+        if not isinstance(self.size, Size):
+            raise UsageError("unknown size", seen=repr(self.size), hint="AllCash(), Fraction(0.5), Quantity(10) or Value(1000)")
+        object.__setattr__(self, "cash", _number("cash", self.cash, 0.0, math.inf, open_low=True))
+
+    @property
+    def canonical(self) -> dict[str, object]:
+        """Plain data for hashes and the ledger; :meth:`from_canonical` restores it."""
+        return {
+            "fill": self.fill,
+            "costs": {f.name: getattr(self.costs, f.name) for f in fields(Costs)},
+            "size": [type(self.size).__name__, self.size.value],
+            "cash": self.cash,
+        }
+
+    @classmethod
+    def from_canonical(cls, data: dict[str, object]) -> Rules:
+        """Restore rules from :attr:`canonical`."""
+        kind, value = data["size"]  # type: ignore[misc]  # written by `canonical`
+        size: Size = AllCash() if kind == "AllCash" else {"Fraction": Fraction, "Quantity": Quantity, "Value": Value}[kind](value)
+        return cls(fill=data["fill"], costs=Costs(**data["costs"]), size=size, cash=data["cash"])  # type: ignore[arg-type]
