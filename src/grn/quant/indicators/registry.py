@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from grn.kit.errors import StrategyError
-from grn.quant.indicators import averages
+from grn.quant.indicators import averages, channels, kalman, momentum, rolling, volatility, volume
 from grn.quant.indicators.compiled import compile_kernel
 from grn.quant.indicators.spec import Indicator, ParamSpec
 
 __all__ = ["INDICATORS", "Indicator", "ParamSpec", "evaluate", "get", "jitted"]
 
-_FAMILIES = (averages,)
+_FAMILIES = (averages, momentum, volatility, channels, volume, rolling, kalman)
 
 INDICATORS: Mapping[str, Indicator] = MappingProxyType(
     {indicator.name: indicator for family in _FAMILIES for indicator in family.FAMILY}
