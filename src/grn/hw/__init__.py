@@ -1,0 +1,1 @@
+"""The machine: what it has, as far as it can be known."""

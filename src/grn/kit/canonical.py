@@ -14,9 +14,9 @@ def canonical_json(value: object) -> bytes:
 
     Keys are sorted by code point, there is no white space, text is escaped to ASCII, and floats are written
     in the shortest form that reads back to the same double (so ``1`` and ``1.0`` differ, and so do ``0.0``
-    and ``-0.0``). JSON has no NaN: NaN and the infinities become ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``;
-    every NaN is the same NaN. Tuples are lists; enum members are their values; paths are POSIX text; NumPy
-    scalars are the Python numbers they hold.
+    and ``-0.0``). JSON has no NaN: NaN and the infinities become the texts ``"NaN"``, ``"Infinity"`` and
+    ``"-Infinity"``, and every NaN is the same NaN. Tuples are lists; enum members are their values; paths
+    are POSIX text; NumPy scalars are the Python numbers they hold.
 
     Raises
     ------

@@ -38,7 +38,8 @@ def ledger_dir(environ: Mapping[str, str] | None = None) -> Path:
 def cache_dir(environ: Mapping[str, str] | None = None) -> Path:
     """Folder of what can be computed again.
 
-    ``$GRN_CACHE``; else ``$XDG_CACHE_HOME/grn`` (by default ``~/.cache/grn``), on macOS ``~/Library/Caches/grn``.
+    ``$GRN_CACHE``; else ``$XDG_CACHE_HOME/grn`` (by default ``~/.cache/grn``), on macOS
+    ``~/Library/Caches/grn``.
     """
     return _place("GRN_CACHE", "XDG_CACHE_HOME", ".cache", "Library/Caches", environ)
 
