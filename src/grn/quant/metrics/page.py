@@ -41,13 +41,15 @@ distribution of returns and are computed for chosen rows only (*second pass*).
   difference is rounding: volatility is exactly 0, and Sharpe ratio, skewness and kurtosis are NaN.
 - **Percent is a fraction.** A unit of *percent* is stored as 0.12 and shown as 12 %.
 - **The running peak starts at the initial cash**, so a loss on the first bar is a drawdown.
-- **A NaN return stays visible.** It makes every metric that sums returns NaN.
+- **A NaN return stays visible.** It makes every metric with a mean or a moment in it NaN.
+- **A ruined account** ($E_t \le 0$, which a short position can do) keeps its total return and drawdown, which
+  may be worse than -100 %; its CAGR is -100 %.
 
 ## Accuracy
 
 The moments come from power sums about zero: a bar without a position adds exactly nothing, and kernels skip
-it. With $k = |\mu| / \sigma$ and $u = 2^{-53}$ the relative error of the variance is at most about $3 n u
-(1 + k^2)$. Per-bar returns have $k$ well below 1: a million bars keep at least nine correct digits,
+it. With $k = |\mu| / \sigma$ and $u = 2^{-53}$ the relative error of the variance is at most about
+$3 n u (1 + k^2)$. Per-bar returns have $k$ well below 1: a million bars keep at least nine correct digits,
 typically thirteen.
 
 ## Periods per year
