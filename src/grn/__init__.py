@@ -1,1 +1,27 @@
-"""Gracemann Research Node: market data to honest verdicts, deterministically."""
+"""Gracemann Research Node: from market data to an honest verdict, the same bytes every time."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOME_OF = {
+    "sweep": "grn.quant.sweep",
+    "backtest": "grn.quant.sweep",
+    "validate": "grn.quant.judge",
+    "sample": "grn.quant.samples",
+    "Ledger": "grn.ledger",
+    "GrnError": "grn.kit.errors",
+}
+
+__all__ = ["GrnError", "Ledger", "backtest", "sample", "sweep", "validate"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

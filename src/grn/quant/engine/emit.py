@@ -10,13 +10,14 @@ Two kernels with the same text are the same kernel: the text is the cache key (`
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
 from grn.quant.engine.plan import Plan
 from grn.quant.metrics.accumulators import accumulator_names
 from grn.quant.strategy.expr import SYMBOLS, Binary, Const, Expr, Key, Lag, Param, Unary, When
-from grn.quant.strategy.strategy import NEVER
+from grn.quant.strategy.strategy import is_never
 
 KERNEL_ARGUMENTS: Final = (
     "table, rows, params, fill, close, fee, fixed, slippage, size_kind, size, initial, first, last, out"
@@ -35,7 +36,7 @@ class _Block:
         """Name of a variable that holds the node's value `shift` bars ago (`shift` is printed code)."""
         match node:
             case Const():
-                return repr(node.value) if node.kind == "bool" else f"float({node.value!r})"
+                return repr(node.value) if node.kind == "bool" else _literal(float(node.value))
             case Param():
                 return self.printer.param(node)
             case Lag():
@@ -77,6 +78,11 @@ class _Block:
             "truth": f"({x} < 0.0) | ({x} > 0.0)",
             "missing": f"{x} != {x}",
         }[node.op]
+
+
+def _literal(value: float) -> str:
+    """Shortest text that reads back as the same float64."""
+    return repr(value) if math.isfinite(value) else ("nan" if value != value else "inf" if value > 0 else "-inf")
 
 
 class _Printer:
@@ -178,8 +184,8 @@ def _decision(printer: _Printer, plan: Plan) -> list[str]:
             indent += 4
         lines.append(f"{' ' * indent}action = {action}")
 
-    has_long = long_entry is not NEVER or long_exit is not NEVER
-    has_short = short_entry is not NEVER or short_exit is not NEVER
+    has_long = not (is_never(long_entry) and is_never(long_exit))
+    has_short = not (is_never(short_entry) and is_never(short_exit))
     if has_long and has_short:
         block = _Block(printer, 12)
         names = ", ".join(block.value(signal) for signal in plan.signals)

@@ -177,12 +177,16 @@ class Const(Expr):
     """A number or a truth value that is the same on every bar."""
 
     def __init__(self, value: float | bool) -> None:
-        self.value: float | bool = value if isinstance(value, bool) else float(value)
+        # Adding 0.0 makes -0.0 and 0.0 one constant: their keys compare equal.
+        self.value: float | bool = value if isinstance(value, bool) else float(value) + 0.0
         self.kind = "bool" if isinstance(value, bool) else "float"
 
     @cached_property
     def key(self) -> Key:
-        return ("const", self.value)
+        # Spelt out, because Python holds 0.0 == False and NaN != NaN.
+        if isinstance(self.value, bool):
+            return ("true",) if self.value else ("false",)
+        return ("const", self.value if self.value == self.value else "NaN")
 
     def __str__(self) -> str:
         return f"{self.value:g}" if isinstance(self.value, float) else str(self.value)

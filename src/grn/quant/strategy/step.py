@@ -44,7 +44,9 @@ class Step:
     The function sees the current bar and what it kept: it cannot look ahead.
     """
 
-    def __init__(self, function: Callable[..., float], *, state: int, jit: bool) -> None:
+    def __init__(
+        self, function: Callable[..., float], *, state: int, jit: bool, source: str | None = None
+    ) -> None:
         self.function, self.state, self.jit = function, state, jit
         self.name = function.__name__
         self.arity = len(inspect.signature(function).parameters) - 1
@@ -54,6 +56,12 @@ class Step:
                 seen=f"{self.name} uses {', '.join(function.__code__.co_freevars)}",
                 hint="pass them as parameters: its source is part of the run's identity",
             )
+        if source is not None:
+            self.source = source
+            return
+        if function.__module__ == "recorded_step":
+            self.source = ""  # `from_source` sets the recorded text
+            return
         try:
             self.source = textwrap.dedent(inspect.getsource(function))
         except (OSError, TypeError):
@@ -62,6 +70,27 @@ class Step:
                 seen=self.name,
                 hint="define it in a file: its source is part of the run's identity",
             ) from None
+
+    @classmethod
+    def from_source(cls, source: str, state: int) -> Step:
+        """Define a recorded step function again; `math` and `np` are in scope, as is the decorator itself."""
+        import math
+
+        import numpy as np
+
+        space: dict[str, object] = {"math": math, "np": np, "step": step, "__name__": "recorded_step"}
+        try:
+            exec(compile(source, "<recorded step>", "exec"), space)
+        except Exception as error:
+            raise StrategyError(
+                "a recorded step function cannot be defined again",
+                seen=f"{type(error).__name__}: {error}",
+                hint="run the strategy file itself: the function uses names of its file",
+            ) from error
+        found = next(v for k, v in reversed(space.items()) if isinstance(v, Step) or k == _defined_name(source))
+        if isinstance(found, Step):
+            return cls(found.function, state=state, jit=found.jit, source=source)
+        return cls(found, state=state, jit=True, source=source)  # type: ignore[arg-type]  # a plain function
 
     def __call__(self, *arguments: object) -> StepCall:
         lifted = tuple(lift(a) for a in arguments)
@@ -85,3 +114,9 @@ def step(*, state: int = 1, jit: bool = True) -> Callable[[Callable[..., float]]
     if callable(state):
         raise StrategyError("the decorator needs parentheses", seen="@step", hint="write @step(state=1)")
     return lambda function: Step(function, state=state, jit=jit)
+
+
+def _defined_name(source: str) -> str:
+    import ast
+
+    return next(n.name for n in ast.parse(source).body if isinstance(n, ast.FunctionDef))

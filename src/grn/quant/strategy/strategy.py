@@ -14,6 +14,11 @@ from grn.quant.strategy.rules import Direction
 NEVER = Const(False)
 
 
+def is_never(condition: Expr) -> bool:
+    """Whether a condition is the constant false: the side it stands for is absent."""
+    return condition.key == NEVER.key
+
+
 @dataclass(frozen=True, eq=False)
 class Strategy:
     """When to enter and when to leave.

@@ -1,0 +1,123 @@
+"""The verdict on a sweep: its winner against every trial counted on the data, and against shuffled bars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from grn.kit.errors import UsageError
+from grn.ledger import TrialCount
+from grn.quant.metrics.from_accumulators import sharpe_per_period
+from grn.quant.metrics.accumulators import accumulator_names
+from grn.quant.result import SweepResult
+from grn.quant.validate.shuffle import shuffle_market
+from grn.quant.validate.verdict import TrialStats, Verdict, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """A verdict with what it was computed from.
+
+    Attributes
+    ----------
+    verdict : the decision, its three reasons and all its numbers.
+    row : row of the winner in the result's frame.
+    null_best : annualised Sharpe ratio of the best row of each shuffled sweep: float64 [shuffles].
+    shuffles, block, seed : how the data was shuffled (`block` in bars).
+    """
+
+    verdict: Verdict
+    row: int
+    null_best: Array
+    shuffles: int
+    block: int
+    seed: int
+
+    @property
+    def decision(self) -> str:
+        """``"pass"``, ``"weak"`` or ``"reject"``."""
+        return self.verdict.decision
+
+    def to_dict(self) -> Mapping[str, object]:
+        """Plain values for JSON."""
+        return self.verdict.to_dict()
+
+    def __str__(self) -> str:
+        return "\n".join(self.verdict.lines())
+
+
+def validate(
+    result: SweepResult,
+    *,
+    shuffles: int = 50,
+    block: int = 20,
+    seed: int = 0,
+    trials: TrialCount | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Validation:
+    """Judge the best row (by Sharpe ratio) of a sweep.
+
+    The winner is deflated by the trials that the ledger has counted on its data up to the run's watermark,
+    and compared with the winners that the same sweep finds in block-shuffled data.
+
+    Parameters
+    ----------
+    result : a recorded sweep.
+    shuffles : shuffled data sets to sweep (0: skip them; then nothing passes).
+    block : bars per block; longer blocks keep more of the data's own memory.
+    seed : seed of the first shuffle; shuffle k uses ``seed + k``.
+    trials : count to use instead of the one at the run's watermark.
+    progress : called with the number of shuffles done.
+    """
+    count = trials or result.trials
+    if count is None:
+        raise UsageError("the result has no trial count", seen=repr(result), hint="run it through grn.sweep, which records its trials")
+    if shuffles < 0 or block < 1:
+        raise UsageError("shuffles must be >= 0 and block >= 1", seen=f"shuffles={shuffles}, block={block}")
+    row = result.best("sharpe")
+    details = result.details(row)
+    path = result.path(row)
+    winner = TrialStats(
+        name=result.label(row),
+        sharpe_per_period=float(result.trial_sharpes[row // len(result.grid)][row % len(result.grid)]),
+        n_bars=len(path.equity),
+        skew=details["skew"],
+        kurtosis=details["kurtosis"],
+        ppy=result.ppy,
+    )
+    best = sweep_shuffled(result, shuffles=shuffles, block=block, seed=seed, progress=progress)
+    return Validation(judge(winner=winner, trials=count, null_best=best), row, best, shuffles, block, seed)
+
+
+def sweep_shuffled(
+    result: SweepResult, *, shuffles: int, block: int, seed: int, progress: Callable[[int], None] | None = None
+) -> Array:
+    """Best annualised Sharpe ratio of the same sweep on each shuffled data set: float64 [shuffles].
+
+    These sweeps look at no real data in its real order; they are not trials and are not counted.
+    """
+    from grn.quant.sweep import run_engine
+
+    names = accumulator_names(["moments"])
+    best = np.full(shuffles, np.nan)
+    for k in range(shuffles):
+        market = shuffle_market(result.bars, block=block, seed=seed + k)
+        sums = run_engine(
+            result.strategy, market, result.grid, result.rules, ["moments"], result.choice.engine, None
+        )
+        for one, values in zip(market, sums, strict=True):
+            sharpes = sharpe_per_period(dict(zip(names, values.T, strict=True)), n_bars=len(one))
+            if not np.isnan(sharpes).all():
+                best[k] = np.fmax(best[k], np.nanmax(sharpes))
+        if progress is not None:
+            progress(k + 1)
+    return best * np.sqrt(result.ppy)

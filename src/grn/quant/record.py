@@ -1,0 +1,124 @@
+"""A run's names and its entry in the ledger: trial keys, the result key, and what it takes to run it again."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from grn.kit.canonical import canonical_json
+from grn.kit.errors import LedgerError
+from grn.kit.files import sha256_hex
+from grn.kit.versions import versions
+from grn.ledger import Ledger
+from grn.quant.engine.plan import Grid
+from grn.quant.schema import Bars
+from grn.quant.strategy.plain import to_plain
+from grn.quant.strategy.rules import Rules
+from grn.quant.strategy.strategy import Strategy
+
+Keys = npt.NDArray[np.uint64]
+
+
+def trial_keys(strategy: Strategy, grid: Grid, rules: Rules, data_id: str) -> Keys:
+    """One 64-bit key per combination: uint64 [C].
+
+    A trial is one strategy at one parameter setting under one set of rules on one data set.  Versions are no part of
+    it: upgrading does not make old trials new.  64 bits lose a trial to a collision with probability about
+    n^2 / 2^65, 3 in 100 million for a million trials.
+    """
+    base = canonical_json({"strategy": strategy.canonical, "rules": rules.canonical, "data": data_id})
+    state = np.full(len(grid), int(sha256_hex(base)[:16], 16), dtype=np.uint64)
+    order = sorted(range(len(grid.params)), key=lambda i: grid.params[i].name)
+    for i in order:
+        name = int(sha256_hex(grid.params[i].name.encode())[:16], 16)
+        state = _mix(state ^ np.uint64(name))
+        # Adding 0.0 makes -0.0 and 0.0 one value.
+        state = _mix(state ^ np.ascontiguousarray(grid.values[:, i] + 0.0).view(np.uint64))
+    return state
+
+
+def _mix(x: Keys) -> Keys:
+    """The finaliser of SplitMix64 (Steele, Lea and Flood 2014): a bijection that spreads every bit."""
+    with np.errstate(over="ignore"):
+        x = x + np.uint64(0x9E3779B97F4A7C15)
+        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def strategy_key(strategy: Strategy) -> str:
+    """SHA-256 of the canonical strategy."""
+    return sha256_hex(canonical_json(strategy.canonical))
+
+
+def describe(
+    strategy: Strategy, bars: Sequence[Bars], rules: Rules, needs: Sequence[str], metrics: Sequence[str], ppy: float
+) -> dict[str, object]:
+    """Everything that decides the numbers of a run, as plain data."""
+    return {
+        "strategy": to_plain(strategy),
+        "rules": rules.canonical,
+        "metrics": list(metrics),
+        "periods_per_year": ppy,
+        "data": [
+            {
+                "symbol": b.symbol,
+                "identity": b.identity,
+                "digest": b.digest(needs),
+                "columns": sorted(needs),
+                "bars": len(b),
+                "first_ns": int(b.ts_ns[0]),
+                "last_ns": int(b.ts_ns[-1]),
+            }
+            for b in bars
+        ],
+    }
+
+
+def result_key(inputs: Mapping[str, object]) -> str:
+    """Hash of a run's inputs and of the versions that computed it: equal keys mean equal bytes."""
+    return sha256_hex(canonical_json({"inputs": inputs, "versions": versions()}))
+
+
+def pack_bars(bars: Bars, columns: Sequence[str]) -> bytes:
+    """The columns that a run used, as one compact block."""
+    head = canonical_json({"symbol": bars.symbol, "timezone": bars.timezone, "columns": sorted(columns), "bars": len(bars)})
+    body = io.BytesIO()
+    body.write(struct.pack("<Q", len(head)))
+    body.write(head)
+    body.write(bars.ts_ns.astype("<i8").tobytes())
+    for name in sorted(columns):
+        body.write(bars.column(name).astype("<f8").tobytes())
+    return body.getvalue()
+
+
+def unpack_bars(data: bytes) -> Bars:
+    """Bars from :func:`pack_bars`."""
+    import json
+
+    (size,) = struct.unpack_from("<Q", data)
+    head: dict[str, Any] = json.loads(data[8 : 8 + size])
+    n = head["bars"]
+    blocks = np.frombuffer(data, dtype="<i8", offset=8 + size).reshape(1 + len(head["columns"]), n)
+    return Bars(
+        symbol=head["symbol"],
+        ts_ns=blocks[0].astype(np.int64),
+        columns={name: blocks[i + 1].view("<f8").astype(np.float64) for i, name in enumerate(head["columns"])},
+        timezone=head["timezone"],
+    )
+
+
+def recall_bars(ledger: Ledger, inputs: Mapping[str, Any]) -> tuple[Bars, ...]:
+    """The bars that a recorded run used, checked against their digests."""
+    found = []
+    for entry in inputs["data"]:
+        bars = unpack_bars(ledger.get_blob(entry["blob"]))
+        if bars.digest(entry["columns"]) != entry["digest"]:
+            raise LedgerError("the recorded data of a run does not have its digest", seen=f"{entry['symbol']} {entry['digest'][:12]}")
+        found.append(bars)
+    return tuple(found)

@@ -1,0 +1,260 @@
+"""The result of a sweep: one row per combination and symbol, and the path of any row on demand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from grn.kit.errors import UsageError
+from grn.kit.files import sha256_hex
+from grn.ledger import TrialCount
+from grn.quant.engine.choose import Choice
+from grn.quant.engine.path import Path, trace
+from grn.quant.engine.plan import Grid
+from grn.quant.metrics.from_returns import path_metrics
+from grn.quant.metrics.registry import METRICS, Metric, parse_metrics
+from grn.quant.schema import Bars
+from grn.quant.strategy.rules import Rules
+from grn.quant.strategy.strategy import Strategy
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+    import polars as pl
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class SweepResult:
+    """What a sweep found.
+
+    Attributes
+    ----------
+    frame : one row per symbol and combination: `symbol`, the parameters, the metrics.  Row i belongs to
+        symbol ``i // C`` and combination ``i % C``.
+    trial_sharpes : per symbol, the per-period Sharpe ratio of every combination: float64 [C].
+    run, result_key, trials : names of the run and the trials counted on its data at its watermark; empty
+        when the run was not recorded.
+    timings_s : seconds of the engine ("run") and of everything ("total").
+    """
+
+    strategy: Strategy
+    bars: tuple[Bars, ...]
+    grid: Grid
+    rules: Rules
+    metrics: tuple[Metric, ...]
+    frame: pl.DataFrame
+    choice: Choice
+    ppy: float
+    trial_sharpes: tuple[Array, ...]
+    run: str = ""
+    result_key: str = ""
+    trials: TrialCount | None = None
+    timings_s: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def assemble(
+        cls,
+        strategy: Strategy,
+        bars: tuple[Bars, ...],
+        grid: Grid,
+        rules: Rules,
+        metrics: Sequence[Metric],
+        columns: Mapping[str, Sequence[Array]],
+        *,
+        choice: Choice,
+        ppy: float,
+        trial_sharpes: tuple[Array, ...],
+    ) -> SweepResult:
+        """Put the metric columns of the symbols below each other."""
+        import polars as pl
+
+        symbols = pl.concat([pl.repeat(b.symbol, len(grid), dtype=pl.String, eager=True) for b in bars])
+        data: dict[str, Any] = {"symbol": symbols}
+        for name, values in grid.columns().items():
+            data[name] = np.tile(values, len(bars))
+        for metric in metrics:
+            data[metric.name] = np.concatenate(columns[metric.name])
+        return cls(
+            strategy, bars, grid, rules, tuple(metrics), pl.DataFrame(data), choice, ppy, trial_sharpes
+        )
+
+    def named(self, *, run: str, result_key: str, trials: TrialCount) -> SweepResult:
+        """The same result with its names in the ledger."""
+        return replace(self, run=run, result_key=result_key, trials=trials)
+
+    def timed(self, timings_s: Mapping[str, float]) -> SweepResult:
+        """The same result with its timings."""
+        return replace(self, timings_s=dict(timings_s))
+
+    def __len__(self) -> int:
+        return len(self.bars) * len(self.grid)
+
+    @cached_property
+    def frame_sha256(self) -> str:
+        """Hash of the result's bytes, column by column."""
+        chunks: list[bytes] = []
+        for name in self.frame.columns[1:]:
+            chunks += [name.encode(), np.ascontiguousarray(self.frame[name].to_numpy()).tobytes()]
+        return sha256_hex("\x00".join(b.symbol for b in self.bars).encode(), *chunks)
+
+    def best(self, by: str = "sharpe") -> int:
+        """Row number of the best row by a metric; missing values never win, the first of equals does.
+
+        Raises
+        ------
+        UsageError : the metric was not computed, or is missing in every row.
+        """
+        if by not in {m.name for m in self.metrics}:
+            raise UsageError("no such metric in this result", seen=by, hint=", ".join(m.name for m in self.metrics))
+        values = self.frame[by].to_numpy()
+        if np.isnan(values.astype(np.float64)).all():
+            raise UsageError(f"{by} is missing in every row", seen=f"{len(self):,} rows", hint="did anything trade?")
+        return int(np.nanargmax(values) if METRICS[by].higher_is_better else np.nanargmin(values))
+
+    def row(self, i: int) -> dict[str, Any]:
+        """One row of the frame by name."""
+        return self.frame.row(self._check(i), named=True)
+
+    def label(self, i: int) -> str:
+        """Symbol and parameters of a row, such as ``SP500 fast=10 slow=50``."""
+        bars, binding = self._locate(i)
+        return " ".join([bars.symbol, *(f"{k}={v:g}" for k, v in binding.items())])
+
+    def path(self, i: int) -> Path:
+        """The path of a row: run again with everything written down, the same bits."""
+        i = self._check(i)
+        if i not in self._paths:
+            if len(self._paths) >= 16:
+                self._paths.pop(next(iter(self._paths)))
+            bars, binding = self._locate(i)
+            self._paths[i] = trace(self.strategy, bars, self.rules, binding)
+        return self._paths[i]
+
+    @cached_property
+    def _paths(self) -> dict[int, Path]:
+        return {}
+
+    def equity(self, i: int | None = None) -> pl.DataFrame:
+        """Bars of a row: ts, close, cash, position, equity (default: the best row by Sharpe ratio)."""
+        return self.path(self._or_best(i)).bars_frame()
+
+    def orders(self, i: int | None = None) -> pl.DataFrame:
+        """Orders of a row."""
+        return self.path(self._or_best(i)).orders()
+
+    def trades(self, i: int | None = None) -> pl.DataFrame:
+        """Trades of a row, an open one included."""
+        return self.path(self._or_best(i)).trades()
+
+    def positions(self, i: int | None = None) -> pl.DataFrame:
+        """Stretches with a constant position."""
+        return self.path(self._or_best(i)).positions()
+
+    def drawdowns(self, i: int | None = None) -> pl.DataFrame:
+        """Drawdowns of a row, deepest first."""
+        return self.path(self._or_best(i)).drawdowns()
+
+    def details(self, i: int | None = None) -> dict[str, float]:
+        """Every metric of a row, those that need the whole distribution included."""
+        i = self._or_best(i)
+        one = self.path(i)
+        row = self.row(i)
+        known = {m.name: float(row[m.name]) for m in self.metrics if not m.second_pass and row[m.name] is not None}
+        full = path_metrics(
+            one.returns, one.equity, initial=self.rules.cash, ppy=self.ppy, metrics=parse_metrics("all"),
+            further=path_sums(one),
+        )  # fmt: skip
+        return {**full, **known}
+
+    def portfolio(self, combination: int = 0) -> pl.DataFrame:
+        """Accounts of all symbols at one combination, added up: ts, one equity column per symbol, equity.
+
+        Each symbol has its own initial cash; before its first bar an account holds that, after its last bar
+        its last equity.
+        """
+        import polars as pl
+
+        if not 0 <= combination < len(self.grid):
+            raise UsageError("no such combination", seen=combination, hint=f"0 to {len(self.grid) - 1}")
+        parts = [self.path(k * len(self.grid) + combination) for k in range(len(self.bars))]
+        stamps = np.unique(np.concatenate([p.ts_ns for p in parts]))
+        columns: dict[str, Array] = {}
+        total = np.zeros(len(stamps))
+        for p in parts:
+            last = np.searchsorted(p.ts_ns, stamps, side="right") - 1
+            columns[p.symbol] = np.where(last >= 0, p.equity[np.maximum(last, 0)], p.initial)
+            total = total + columns[p.symbol]
+        ts = pl.Series("ts", stamps, dtype=pl.Int64).cast(pl.Datetime("ns", "UTC"))
+        return pl.DataFrame({"ts": ts, **columns, "equity": total})
+
+    def with_second_pass(self) -> SweepResult:
+        """Fill the metrics that need the whole distribution: one more walk per row."""
+        import polars as pl
+
+        wanted = [m for m in self.metrics if m.second_pass]
+        columns: dict[str, list[float]] = {m.name: [] for m in wanted}
+        for i in range(len(self)):
+            bars, binding = self._locate(i)
+            one = trace(self.strategy, bars, self.rules, binding)
+            found = path_metrics(one.returns, one.equity, initial=self.rules.cash, ppy=self.ppy, metrics=wanted)
+            for name, column in columns.items():
+                column.append(found[name])
+        return replace(self, frame=self.frame.with_columns(pl.Series(k, v, pl.Float64) for k, v in columns.items()))
+
+    def report(self, path: str | FilePath, **options: Any) -> FilePath:
+        """Write the self-contained HTML report (see `grn.quant.report.write_report`)."""
+        from grn.quant.report import write_report
+
+        return write_report(self, FilePath(path), **options)
+
+    def plot(self, i: int | None = None) -> go.Figure:
+        """Equity of a row against buy-and-hold, and its drawdown."""
+        from grn.quant.report import figures
+
+        return figures.equity(self, self._or_best(i))
+
+    def heatmap(self, metric: str = "sharpe", symbol: str | None = None) -> go.Figure:
+        """A metric over two parameters (others at the best row's values)."""
+        from grn.quant.report import figures
+
+        return figures.heatmap(self, metric, symbol)
+
+    def _repr_html_(self) -> str:
+        from grn.quant.report import notebook
+
+        return notebook.card(self)
+
+    def __repr__(self) -> str:
+        return (
+            f"SweepResult({self.strategy.name}: {len(self.grid):,} combinations on "
+            f"{', '.join(b.symbol for b in self.bars)}; {len(self):,} rows)"
+        )
+
+    def _or_best(self, i: int | None) -> int:
+        return self.best() if i is None else self._check(i)
+
+    def _check(self, i: int) -> int:
+        if not 0 <= i < len(self):
+            raise UsageError("no such row", seen=i, hint=f"rows go from 0 to {len(self) - 1}")
+        return int(i)
+
+    def _locate(self, i: int) -> tuple[Bars, dict[str, float]]:
+        i = self._check(i)
+        return self.bars[i // len(self.grid)], self.grid.binding(i % len(self.grid))
+
+
+def path_sums(path: Path) -> dict[str, float]:
+    """Accumulators that need the orders (trades, exposure, turnover, fees) from a finished path."""
+    from grn.quant.engine.reference import accumulate
+
+    sums = accumulate(path.equity.tolist(), path.position.tolist(), path.legs.tolist(), path.initial)
+    names = ("opened", "closed", "wins", "win_sum", "loss_sum", "bars_in", "traded", "fees")
+    return {name: sums[name] for name in names if not math.isnan(sums[name])}

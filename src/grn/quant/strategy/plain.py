@@ -1,0 +1,126 @@
+"""A strategy as plain data and back: what the ledger keeps, so that any run can be had again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from grn.kit.errors import StrategyError
+from grn.quant.strategy.expr import (
+    ARITHMETIC,
+    COMPARISON,
+    LOGIC,
+    Binary,
+    Column,
+    Const,
+    Expr,
+    HostFunction,
+    Indicator,
+    Lag,
+    Param,
+    PolarsColumn,
+    Timeframe,
+    Unary,
+    When,
+    nodes,
+)
+from grn.quant.strategy.step import Step, StepCall
+from grn.quant.strategy.strategy import Strategy
+
+_BINARY = frozenset((*ARITHMETIC, *COMPARISON, *LOGIC))
+_UNARY = frozenset(("neg", "abs", "sqrt", "not", "truth", "missing"))
+
+
+def to_plain(strategy: Strategy) -> dict[str, object]:
+    """Lists, strings and numbers that :func:`from_plain` turns back into an equal strategy."""
+    return {
+        "name": strategy.name,
+        "signals": [_listed(s.key) for s in strategy.signals],
+        "where": None if strategy.where is None else _listed(strategy.where.key),
+        "params": [{"name": p.name, "integer": p.integer, "values": list(p.values)} for p in strategy.params],
+    }
+
+
+def from_plain(data: Mapping[str, Any]) -> Strategy:
+    """Restore a strategy from :func:`to_plain`.
+
+    Step functions are compiled again from their recorded source; they find `math` and `np` in scope.
+    """
+    params = {
+        p["name"]: Param(
+            p["name"], tuple(int(v) if p["integer"] else float(v) for v in p["values"]), integer=p["integer"]
+        )
+        for p in data["params"]
+    }
+    reader = _Reader(params)
+    entry, leave, short_entry, short_exit = (reader.read(s) for s in data["signals"])
+    where = None if data["where"] is None else reader.read(data["where"])
+    return Strategy(
+        entry, leave, short_entry, short_exit, direction="both", where=where, name=str(data["name"])
+    )
+
+
+def needs_polars(strategy: Strategy) -> bool:
+    """Whether a signal contains a Polars expression."""
+    return any(isinstance(n, PolarsColumn) for n in nodes(*strategy.signals))
+
+
+def _listed(key: object) -> object:
+    return [_listed(k) for k in key] if isinstance(key, tuple) else key
+
+
+def _number(value: object) -> float:
+    return math.nan if value == "NaN" else float(value)  # type: ignore[arg-type]
+
+
+class _Reader:
+    """Reads canonical keys (as nested lists) back into expressions."""
+
+    def __init__(self, params: Mapping[str, Param]) -> None:
+        self.params = params
+        self.steps: dict[tuple[str, int], Step] = {}
+
+    def read(self, key: Sequence[Any]) -> Expr:
+        head, *rest = key
+        special: dict[str, Callable[..., Expr]] = {
+            "column": Column,
+            "true": lambda: Const(True),
+            "false": lambda: Const(False),
+            "const": lambda v: Const(_number(v)),
+            "param": lambda name, _: self.params[name],
+            "lag": lambda x, n: Lag(self.read(x), n if isinstance(n, int) else self.params[n[1]]),
+            "when": lambda a, b, c: When(self.read(a), self.read(b), self.read(c)),
+            "indicator": self._indicator,
+            "timeframe": lambda every, x: Timeframe(every, self.read(x)),
+            "polars": self._polars,
+            "step": self._step,
+        }
+        if head in special:
+            return special[head](*rest)
+        if head in _BINARY:
+            return Binary(head, self.read(rest[0]), self.read(rest[1]))
+        if head in _UNARY:
+            return Unary(head, self.read(rest[0]))
+        if head in ("log", "exp"):
+            return HostFunction(head, self.read(rest[0]))
+        raise StrategyError("unknown expression in a recorded strategy", seen=str(head), hint="made by a newer version?")
+
+    def _numbers(self, keys: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple(self.read(k) for k in keys)
+
+    def _indicator(self, name: str, inputs: Sequence[Any], params: Sequence[Any], output: str) -> Expr:
+        return Indicator(name, output, self._numbers(inputs), self._numbers(params))
+
+    def _polars(self, serialized: str) -> Expr:
+        import io
+
+        import polars as pl
+
+        return PolarsColumn(pl.Expr.deserialize(io.StringIO(serialized), format="json"))
+
+    def _step(self, source: str, state: int, inputs: Sequence[Any], params: Sequence[Any]) -> Expr:
+        found = self.steps.get((source, state))
+        if found is None:
+            found = self.steps[source, state] = Step.from_source(source, state)
+        return StepCall(found, self._numbers(inputs), self._numbers(params))
