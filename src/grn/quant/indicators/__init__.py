@@ -13,5 +13,5 @@ Rules that hold for every indicator:
 - **Undefined values.** Where the formula reads 0/0 or divides by zero (RSI of a flat stretch, z-score of a
   constant window) the output is NaN: no number is made up, and a comparison with NaN gives no signal.
 - **Warm-up.** The first ``warmup(params)`` outputs are NaN; all outputs of one indicator start on one bar.
-- **Flat stretches.** On a constant window every mean gives exactly that constant, every deviation exactly 0.
+- **Flat stretches.** On a constant window a mean is exactly that constant, a deviation or slope exactly 0.
 """

@@ -9,6 +9,11 @@ from grn.quant.indicators.spec import Indicator, ParamSpec, Scratch, bars
 
 NAN = math.nan
 
+_RESIDUE = (
+    "Same definition. TA-Lib's running sum keeps the rounding error of a large move after the move has left "
+    "the window; here nothing is left."
+)
+
 
 def rolling_sum(
     x: Sequence[float], n: int, rest: MutableSequence[float], out: MutableSequence[float]
@@ -44,7 +49,7 @@ def rolling_sum(
             high = total + low
             low -= high - total
             # "Not inside", not "outside": a sum that has overflowed to NaN must be built again as well.
-            if not (peak * 2.0**-20 <= abs(high) <= 1e300):
+            if not (peak / 1048576.0 <= abs(high) <= 1e300):
                 high = low = peak = 0.0
                 for i in range(t - n + 1, t + 1):
                     total = high + x[i]
@@ -128,6 +133,7 @@ FAMILY = (
         formula="value[t] = x[t] + x[t-1] + … + x[t-n+1]",
         source="definition; error-free sums: Knuth, The Art of Computer Programming, vol. 2, 4.2.2",
         talib="SUM",
+        differs=_RESIDUE,
     ),
     Indicator(
         name="sma",
@@ -141,6 +147,7 @@ FAMILY = (
         formula="value[t] = (x[t] + x[t-1] + … + x[t-n+1]) / n",
         source="Murphy, Technical Analysis of the Financial Markets (1999), ch. 9",
         talib="SMA",
+        differs=_RESIDUE,
     ),
     Indicator(
         name="ema",
@@ -165,5 +172,6 @@ FAMILY = (
         formula="value[t] = (n·x[t] + (n−1)·x[t-1] + … + 1·x[t-n+1]) / (n(n+1)/2)",
         source="Murphy, Technical Analysis of the Financial Markets (1999), ch. 9",
         talib="WMA",
+        differs=_RESIDUE,
     ),
 )

@@ -68,9 +68,9 @@ FAMILY = (
         warmup=lambda params: 1,
         summary="Kalman filter of a local linear trend: level and slope per bar, from the past only.",
         formula="x[t] = level[t] + e, level[t] = level[t-1] + slope[t-1] + u, slope[t] = slope[t-1] + w; "
-        "e, u, w independent, var u = q_level · var e, var w = q_slope · var e; filtered (not smoothed) means, "
-        "diffuse start. A larger q follows faster; q_level = q_slope = 0 gives the least-squares line through "
-        "all bars so far",
+        "e, u, w independent, var u = q_level · var e, var w = q_slope · var e; filtered (not smoothed), "
+        "diffuse start. A larger q follows faster; q_level = q_slope = 0 gives the least-squares line "
+        "through all bars so far",
         source="Harvey, Forecasting, Structural Time Series Models and the Kalman Filter (1989), 2.3.2, 3.2; "
         "diffuse start: Durbin, Koopman, Time Series Analysis by State Space Methods (2012), ch. 5",
     ),

@@ -34,7 +34,7 @@ def get(name: str) -> Indicator:
     """
     if name in INDICATORS:
         return INDICATORS[name]
-    close = difflib.get_close_matches(name.lower(), INDICATORS, n=3, cutoff=0.5)
+    close = difflib.get_close_matches(name.lower(), INDICATORS, n=3, cutoff=0.6)
     hint = f"did you mean {' or '.join(close)}?" if close else "`grn quant indicators` lists them all"
     raise StrategyError("no such indicator", seen=name, hint=hint)
 

@@ -120,7 +120,7 @@ def correlation(x: Sequence[float], y: Sequence[float], n: int, out: MutableSequ
 def slope(x: Sequence[float], n: int, out: MutableSequence[float]) -> None:
     """Slope per bar of the least-squares line through the last ``n`` values."""
     middle = (n - 1) / 2.0
-    scale = n * (float(n) * n - 1.0) / 12.0
+    scale = n * (1.0 * n * n - 1.0) / 12.0
     run = 0
     for t in range(len(x)):
         run = run + 1 if x[t] - x[t] == 0.0 else 0
@@ -135,10 +135,6 @@ def slope(x: Sequence[float], n: int, out: MutableSequence[float]) -> None:
 
 _WINDOW = ParamSpec("n", minimum=2)
 _DDOF = ParamSpec("ddof", minimum=0, maximum=1, default=0)
-_SQUARES = (
-    "Same definition (with ddof=0). TA-Lib subtracts the squared mean from the mean square, which loses "
-    "digits when the price is large against its movement, and returns 0 for a variance below 1e-14"
-)
 
 FAMILY = (
     Indicator(
@@ -178,7 +174,7 @@ FAMILY = (
         formula="value[t] = √( Σ (x[i] − mean)² / (n − ddof) ), i = t−n+1 … t",
         source="definition, two-pass: Chan, Golub, LeVeque, The American Statistician 37(3), 1983, eq. 1.1",
         talib="STDDEV",
-        differs=f"{_SQUARES}. A constant window is exactly 0 here.",
+        differs="Same numbers with ddof=0, the only divisor TA-Lib knows.",
     ),
     Indicator(
         name="zscore",
@@ -203,8 +199,7 @@ FAMILY = (
         formula="value[t] = Σ (x−mean x)(y−mean y) / √(Σ (x−mean x)² · Σ (y−mean y)²) over i = t−n+1 … t",
         source="Pearson 1895; two-pass as rolling_std",
         talib="CORREL",
-        differs="Same definition. TA-Lib works on sums of squares, which loses digits, and returns 0 where a "
-        "side is constant; here that is NaN, and values stay within −1 … 1.",
+        differs="Where a side is constant the value is NaN; TA-Lib gives 0.",
     ),
     Indicator(
         name="slope",
@@ -217,5 +212,7 @@ FAMILY = (
         formula="value[t] = Σ (i − (n−1)/2) · x[t−n+1+i] / (n(n²−1)/12), i = 0 … n−1",
         source="ordinary least squares on the bar number",
         talib="LINEARREG_SLOPE",
+        differs="Same definition. TA-Lib subtracts products of large sums, which loses digits when the level "
+        "is large against the movement.",
     ),
 )

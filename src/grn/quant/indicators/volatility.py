@@ -81,7 +81,6 @@ FAMILY = (
         formula="middle = sma(x, n); upper, lower = middle ± k · rolling_std(x, n, ddof=0)",
         source="Bollinger, Bollinger on Bollinger Bands (2001), ch. 7",
         talib="BBANDS",
-        differs="Same definition; TA-Lib's deviation loses digits (see rolling_std). Default n is 20; "
-        "TA-Lib's is 5.",
+        differs="Same numbers. Default n is 20; TA-Lib's is 5.",
     ),
 )
