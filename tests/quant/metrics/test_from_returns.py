@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grn.kit.errors import UsageError
@@ -72,7 +72,6 @@ def test_the_tail_holds_its_own_quantile(n: int):
     )
 
 
-@settings(derandomize=True, max_examples=60, deadline=None)
 @given(st.lists(st.floats(-0.5, 0.5), min_size=1, max_size=80))
 def test_tails_are_ordered_and_blind_to_the_order_of_bars(values: list[float]):
     """No return is beyond its tail (min <= CVaR <= VaR <= max), and a rearranged series has the same."""

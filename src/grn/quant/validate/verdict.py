@@ -231,7 +231,7 @@ def _deflation(dsr: float, n: int, luck: float, sharpe: float) -> str:
         return f"the deflated Sharpe ratio of {n:,} trials is not defined"
     sign = ">=" if dsr >= PASS_DSR else "<"
     return (
-        f"luck alone shows Sharpe {luck:.2f} in {n:,} trials, the winner {sharpe:.2f}: "
+        f"luck in {n:,} trials: Sharpe {luck:.2f}; the winner {sharpe:.2f}: "
         f"deflated probability {dsr:.4f} {sign} {PASS_DSR}"
     )
 
@@ -243,7 +243,7 @@ def _experiment(noise: Noise, sharpe: float) -> str:
         return "the winner has no Sharpe ratio to compare with shuffled bars"
     sign = "<=" if noise.p_value <= PASS_P else ">"
     return (
-        f"the sweep on shuffled bars found Sharpe {noise.median:.2f} (median) to {noise.highest:.2f}; "
+        f"best on shuffled bars: Sharpe {noise.median:.2f} (median) to {noise.highest:.2f}; "
         f"{noise.reached} of {noise.shuffles} reached {sharpe:.2f}: p = {noise.p_value:.3f} {sign} {PASS_P}"
     )
 
