@@ -47,10 +47,10 @@ def check(folder: Path, acknowledged: list[str]) -> None:
 
 
 def test_a_killed_writer_loses_nothing_that_it_acknowledged(tmp_path: Path) -> None:
-    """SIGKILL at seeded moments, from the first instruction on, again and again on one ledger; then a check.
+    """SIGKILL at seeded moments, from the first instruction on, five times per ledger; then a check.
 
-    Every second kill comes some milliseconds after the first record, in the middle of writing; the others come
-    some time after the start, so that opening, migrating and recovering are hit too.
+    Every second kill comes some milliseconds after the first record, in the middle of writing; the others
+    come some time after the start, so that opening, migrating and recovering are hit too.
     """
     dice = random.Random(20261123)
     acknowledged: list[str] = []

@@ -1,7 +1,7 @@
 """A process that writes to a ledger for ever, or a number of times, and acknowledges each record on stdout.
 
-``python writer.py FOLDER SEED [ROUNDS]``. A line is written only after the record's method has returned: each line
-that a reader gets stands for something that must never be lost.
+``python writer.py FOLDER SEED [ROUNDS]``. A line is written only after the record's method has returned: each
+line that a reader gets stands for something that must never be lost.
 """
 
 from __future__ import annotations

@@ -170,7 +170,7 @@ def _explain(error: BaseException, session: Session) -> tuple[str, str | None, i
             what = f"out of memory (seen: {error})" if str(error) else "out of memory"
             return (
                 what,
-                "make the work smaller, or lower memory_gib so that it is refused early",
+                "make the work smaller, or free memory",
                 ExitCode.BUDGET,
             )
     kind = type(error).__name__
