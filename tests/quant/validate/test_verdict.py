@@ -147,7 +147,8 @@ def test_the_text_is_short_and_says_why():
         "winner    Sharpe 2.50 a year; above 0 with probability 1.0000, above luck 0.9004",
         "trials    100 counted on this data (ledger watermark 7)",
         "because   luck in 100 trials: Sharpe 1.79; the winner 2.50: deflated probability 0.9004 < 0.95",
-        "because   best on shuffled bars: Sharpe 0.70 (median) to 1.20; 0 of 99 reached 2.50: p = 0.010 <= 0.05",
+        "because   best on shuffled bars: Sharpe 0.70 (median) to 1.20; "
+        "0 of 99 reached 2.50: p = 0.010 <= 0.05",
         "because   5.0 years of data held, 8.2 needed to tell this Sharpe ratio from luck at 95 %",
         "to change 3.2 more years at this Sharpe ratio, or a search of at most 46 trials instead of 100",
     ]

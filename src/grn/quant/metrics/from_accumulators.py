@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from grn.quant.metrics.accumulators import CONSTANT_TOLERANCE
+from grn.quant.metrics.accumulators import constant_tolerance
 from grn.quant.metrics.registry import Metric
 
 Column = npt.NDArray[np.float64]
@@ -106,7 +106,7 @@ class _Run:
         """Sum of squared deviations from the mean; exactly 0 for constant returns."""
         s1, s2 = self["s1"], self["s2"]
         rest = s2 - s1 * s1 / self.n
-        return np.where(rest <= CONSTANT_TOLERANCE * s2, 0.0, rest)
+        return np.where(rest <= constant_tolerance(self.n_bars) * s2, 0.0, rest)
 
     @cached_property
     def std(self) -> Column:

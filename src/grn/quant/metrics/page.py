@@ -37,8 +37,9 @@ distribution of returns and are computed for chosen rows only (*second pass*).
 - **Undefined is NaN, never infinite.** A ratio with a zero denominator is NaN, so that a run with a single
   lucky trade or no loss yet cannot head a ranking. Where `vectorbt` answers infinity (a Sharpe ratio
   without variance, an Omega ratio or profit factor without a loss), the answer here is NaN.
-- **Constant returns have no Sharpe ratio.** When $\sum r^2 - (\sum r)^2/n \le 10^{-12} \sum r^2$ the
-  difference is rounding: volatility is exactly 0, and Sharpe ratio, skewness and kurtosis are NaN.
+- **Constant returns have no Sharpe ratio.** When $\sum r^2 - (\sum r)^2/n$ is at most $10^{-12}$ (or
+  $4 n u$, see below, if that is more) of $\sum r^2$, the difference is rounding: volatility is exactly 0, and
+  Sharpe ratio, skewness and kurtosis are NaN.
 - **Percent is a fraction.** A unit of *percent* is stored as 0.12 and shown as 12 %.
 - **The running peak starts at the initial cash**, so a loss on the first bar is a drawdown.
 - **A NaN return stays visible.** It makes every metric with a mean or a moment in it NaN.
