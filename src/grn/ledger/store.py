@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Self
 from grn.kit.canonical import canonical_json
 from grn.kit.clock import Clock, SystemClock
 from grn.kit.errors import LedgerError, UsageError
-from grn.kit.files import lock, make_dir, sha256_hex
+from grn.kit.files import sha256_hex
 from grn.kit.versions import versions
 from grn.ledger import read
 from grn.ledger.blobs import BlobStore
-from grn.ledger.migrations import migrate
+from grn.ledger.connect import connect, explained
 from grn.ledger.records import Invocation, TrialCount
 
 if TYPE_CHECKING:  # NumPy is imported only where trials are coded: `grn ledger` does not need it
@@ -31,7 +31,6 @@ if TYPE_CHECKING:  # NumPy is imported only where trials are coded: `grn ledger`
     import numpy.typing as npt
 
 _FILE = "ledger.sqlite3"
-_BUSY_S = 60.0
 _RUN_ID_ATTEMPTS = 50
 
 
@@ -73,16 +72,7 @@ class Ledger:
         OutputError
             The folder cannot be created or written.
         """
-        make_dir(folder)
-        with _explained(folder):
-            connection = sqlite3.connect(folder / _FILE, timeout=_BUSY_S, isolation_level=None)
-            try:
-                # Two processes that create the same ledger: switching to WAL does not wait for a busy file.
-                with lock(folder / "ledger.lock"):
-                    _prepare(connection)
-            except BaseException:
-                connection.close()
-                raise
+        connection = connect(folder / _FILE)
         return cls(folder, connection, SystemClock() if clock is None else clock, suffix)
 
     @staticmethod
@@ -230,7 +220,7 @@ class Ledger:
 
     def watermark(self) -> int:
         """Tell the number of the newest ``trials`` row; 0 in an empty ledger."""
-        with _explained(self.folder):
+        with explained(self.folder):
             return read.watermark(self._connection)
 
     def count_trials(self, data_ids: Iterable[str], *, watermark: int | None = None) -> TrialCount:
@@ -251,7 +241,7 @@ class Ledger:
         """
         from grn.ledger.trials import KeyUnion, decode_trials
 
-        with _explained(self.folder):
+        with explained(self.folder):
             upto = read.watermark(self._connection) if watermark is None else watermark
             rows = read.trials_on(self._connection, sorted(set(data_ids)), upto)
         union = KeyUnion()
@@ -262,7 +252,7 @@ class Ledger:
 
     def data_ids(self) -> list[str]:
         """List the data sets that trials were made on, the earliest first."""
-        with _explained(self.folder):
+        with explained(self.folder):
             return read.data_ids(self._connection)
 
     def put_blob(self, data: bytes) -> str:
@@ -275,7 +265,7 @@ class Ledger:
 
     def invocations(self, limit: int | None = None) -> list[Invocation]:
         """List runs, the newest first; ``limit`` of them at most."""
-        with _explained(self.folder):
+        with explained(self.folder):
             return read.invocations(self._connection, limit)
 
     def show(self, run: str) -> Invocation:
@@ -286,7 +276,7 @@ class Ledger:
         UsageError
             No run, or more than one, begins like that.
         """
-        with _explained(self.folder):
+        with explained(self.folder):
             found = read.invocations_like(self._connection, run)
         exact = [invocation for invocation in found if invocation.run == run]
         if not run or not found:
@@ -315,7 +305,7 @@ class Ledger:
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
         """One transaction that takes the write lock at once: it never has to be retried half-way."""
-        with _explained(self.folder):
+        with explained(self.folder):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -324,35 +314,3 @@ class Ledger:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
-
-
-def _prepare(connection: sqlite3.Connection) -> None:
-    migrate(connection)
-    mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-    if mode != "wal":
-        raise LedgerError(
-            "this file system does not allow a write-ahead log",
-            seen=f"journal_mode {mode}",
-            hint="put GRN_HOME on a local disk",
-        )
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA recursive_triggers = ON")
-
-
-@contextlib.contextmanager
-def _explained(folder: Path) -> Iterator[None]:
-    """Turn what SQLite says into what a person can do about it."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        name = getattr(error, "sqlite_errorname", None) or ""
-        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            hint = f"another process has held the ledger for more than {_BUSY_S:g} s: end it and try again"
-        elif name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_IOERR")):
-            hint = f"check permissions and free space of {folder}"
-        elif name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-            hint = f"restore {folder} from a backup, or set GRN_HOME to another folder"
-        else:
-            hint = "nothing was recorded"
-        raise LedgerError("the ledger cannot be used", seen=str(error), hint=hint) from error
