@@ -47,9 +47,10 @@ bench: $(VENV)/.dev ## the sweep against its peers, equal numbers first, then th
 nightly: $(VENV)/.dev ## the same tests with thousands of generated cases
 	GRN_NIGHTLY=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
-fix: $(VENV)/.dev ## what Ruff can mend by itself
+fix: $(VENV)/.dev ## mend what can be mended without thinking: lint, format, generated pages
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python docs/generate.py
 
 lock: $(VENV)/.uv ## resolve constraints.txt anew
 	sed -n '/^#/p; /^[^#]/q' constraints.txt > constraints.new
@@ -58,7 +59,7 @@ lock: $(VENV)/.uv ## resolve constraints.txt anew
 	mv constraints.new constraints.txt
 
 clean: ## remove what can be made again, .venv excepted
-	rm -rf build dist docs/_build .grn-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf build dist docs/_build grn-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests benchmarks docs examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 # Stamps: an install is repeated only when what it depends on has changed.
