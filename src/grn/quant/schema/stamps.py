@@ -5,8 +5,8 @@ The rules, in one place:
 - Date and Datetime (any unit) are taken as they are; text must be ISO 8601, ``2020-01-31`` or
   ``2020-01-31T15:30:00`` with an optional fraction and an optional ``Z`` or ``+01:00``.
 - A timestamp without a time zone is UTC. Nothing is assumed about the exchange.
-- One source, one zone. Text with two different offsets is refused even though each instant is known: it may be
-  one exchange's summer and winter or two sources pasted together, and text cannot tell which.
+- One source, one zone. Text with two different offsets is refused even though each instant is known: it may
+  be one exchange's summer and winter or two sources pasted together, and text cannot tell which.
 """
 
 from __future__ import annotations
