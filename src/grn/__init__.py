@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from grn.kit.errors import GrnError
+    from grn.ledger import Ledger
+    from grn.quant.judge import validate
+    from grn.quant.samples import sample
+    from grn.quant.sweep import backtest, sweep
 
 _HOME_OF = {
     "sweep": "grn.quant.sweep",

@@ -1,35 +1,169 @@
 """Quantitative research: data in, expressions in, frames out.
 
-Names are handed on lazily, so that importing this package costs nothing.
+The words of a strategy; names are handed on lazily, so that importing this package costs nothing.  What runs
+them (`grn.sweep`, `grn.backtest`, `grn.validate`) is one level up.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_HOMES = {
-    "grn.quant.strategy.words": (
-        "close", "col", "exp", "high", "is_missing", "log", "low", "maximum", "minimum", "open_", "tf", "volume", "when",
-    ),
-    "grn.quant.strategy.expr": ("Expr", "param"),
-    "grn.quant.strategy.step": ("step",),
-    "grn.quant.strategy.strategy": ("Strategy",),
-    "grn.quant.strategy.rules": ("AllCash", "Costs", "Fraction", "Quantity", "Rules", "Value"),
-    "grn.quant.strategy.indicators": (
-        "atr", "bollinger", "correlation", "donchian", "ema", "kalman_trend", "macd", "obv", "roc", "rolling_max",
-        "rolling_min", "rolling_std", "rsi", "session_vwap", "slope", "sma", "stochastic", "vwap", "wma", "zscore",
-    ),
-    "grn.quant.schema": ("Bars", "load_bars"),
-    "grn.quant.samples": ("sample",),
-    "grn.quant.sweep": ("backtest", "sweep"),
-    "grn.quant.result": ("SweepResult",),
-    "grn.quant.judge": ("Validation", "validate"),
-    "grn.quant.leaks": ("find_leaks",),
-}  # fmt: skip
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+if TYPE_CHECKING:
+    from grn.quant.judge import Validation
+    from grn.quant.leaks import find_leaks
+    from grn.quant.result import SweepResult
+    from grn.quant.samples import sample
+    from grn.quant.schema import Bars, load_bars
+    from grn.quant.strategy.expr import Expr, param
+    from grn.quant.strategy.indicators import (
+        atr,
+        bollinger,
+        correlation,
+        donchian,
+        ema,
+        kalman_trend,
+        macd,
+        obv,
+        roc,
+        rolling_max,
+        rolling_min,
+        rolling_std,
+        rolling_sum,
+        rsi,
+        session_vwap,
+        slope,
+        sma,
+        stochastic,
+        vwap,
+        wma,
+        zscore,
+    )
+    from grn.quant.strategy.rules import AllCash, Costs, Fraction, Quantity, Rules, Value
+    from grn.quant.strategy.step import step
+    from grn.quant.strategy.strategy import Strategy
+    from grn.quant.strategy.words import (
+        close,
+        col,
+        exp,
+        high,
+        is_missing,
+        log,
+        low,
+        maximum,
+        minimum,
+        open_,
+        tf,
+        volume,
+        when,
+    )
 
-__all__ = sorted(_HOME_OF)  # noqa: PLE0605  # the table above is the one list of exported names
+# One line per name: where it lives.  tests/house hold it against the imports above.
+_HOME_OF = {
+    "AllCash": "grn.quant.strategy.rules",
+    "Bars": "grn.quant.schema",
+    "Costs": "grn.quant.strategy.rules",
+    "Expr": "grn.quant.strategy.expr",
+    "Fraction": "grn.quant.strategy.rules",
+    "Quantity": "grn.quant.strategy.rules",
+    "Rules": "grn.quant.strategy.rules",
+    "Strategy": "grn.quant.strategy.strategy",
+    "SweepResult": "grn.quant.result",
+    "Validation": "grn.quant.judge",
+    "Value": "grn.quant.strategy.rules",
+    "atr": "grn.quant.strategy.indicators",
+    "bollinger": "grn.quant.strategy.indicators",
+    "close": "grn.quant.strategy.words",
+    "col": "grn.quant.strategy.words",
+    "correlation": "grn.quant.strategy.indicators",
+    "donchian": "grn.quant.strategy.indicators",
+    "ema": "grn.quant.strategy.indicators",
+    "exp": "grn.quant.strategy.words",
+    "find_leaks": "grn.quant.leaks",
+    "high": "grn.quant.strategy.words",
+    "is_missing": "grn.quant.strategy.words",
+    "kalman_trend": "grn.quant.strategy.indicators",
+    "load_bars": "grn.quant.schema",
+    "log": "grn.quant.strategy.words",
+    "low": "grn.quant.strategy.words",
+    "macd": "grn.quant.strategy.indicators",
+    "maximum": "grn.quant.strategy.words",
+    "minimum": "grn.quant.strategy.words",
+    "obv": "grn.quant.strategy.indicators",
+    "open_": "grn.quant.strategy.words",
+    "param": "grn.quant.strategy.expr",
+    "roc": "grn.quant.strategy.indicators",
+    "rolling_max": "grn.quant.strategy.indicators",
+    "rolling_min": "grn.quant.strategy.indicators",
+    "rolling_std": "grn.quant.strategy.indicators",
+    "rolling_sum": "grn.quant.strategy.indicators",
+    "rsi": "grn.quant.strategy.indicators",
+    "sample": "grn.quant.samples",
+    "session_vwap": "grn.quant.strategy.indicators",
+    "slope": "grn.quant.strategy.indicators",
+    "sma": "grn.quant.strategy.indicators",
+    "step": "grn.quant.strategy.step",
+    "stochastic": "grn.quant.strategy.indicators",
+    "tf": "grn.quant.strategy.words",
+    "volume": "grn.quant.strategy.words",
+    "vwap": "grn.quant.strategy.indicators",
+    "when": "grn.quant.strategy.words",
+    "wma": "grn.quant.strategy.indicators",
+    "zscore": "grn.quant.strategy.indicators",
+}
+
+__all__ = [
+    "AllCash",
+    "Bars",
+    "Costs",
+    "Expr",
+    "Fraction",
+    "Quantity",
+    "Rules",
+    "Strategy",
+    "SweepResult",
+    "Validation",
+    "Value",
+    "atr",
+    "bollinger",
+    "close",
+    "col",
+    "correlation",
+    "donchian",
+    "ema",
+    "exp",
+    "find_leaks",
+    "high",
+    "is_missing",
+    "kalman_trend",
+    "load_bars",
+    "log",
+    "low",
+    "macd",
+    "maximum",
+    "minimum",
+    "obv",
+    "open_",
+    "param",
+    "roc",
+    "rolling_max",
+    "rolling_min",
+    "rolling_std",
+    "rolling_sum",
+    "rsi",
+    "sample",
+    "session_vwap",
+    "slope",
+    "sma",
+    "step",
+    "stochastic",
+    "tf",
+    "volume",
+    "vwap",
+    "when",
+    "wma",
+    "zscore",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from grn.kit.errors import UsageError
 from grn.ledger import TrialCount
-from grn.quant.metrics.from_accumulators import sharpe_per_period
 from grn.quant.metrics.accumulators import accumulator_names
+from grn.quant.metrics.from_accumulators import sharpe_per_period
 from grn.quant.result import SweepResult
 from grn.quant.validate.shuffle import shuffle_market
 from grn.quant.validate.verdict import TrialStats, Verdict, judge
@@ -80,7 +80,11 @@ def validate(
     """
     count = trials or result.trials
     if count is None:
-        raise UsageError("the result has no trial count", seen=repr(result), hint="run it through grn.sweep, which records its trials")
+        raise UsageError(
+            "the result has no trial count",
+            seen=repr(result),
+            hint="run it through grn.sweep, which records its trials",
+        )
     if shuffles < 0 or block < 1:
         raise UsageError("shuffles must be >= 0 and block >= 1", seen=f"shuffles={shuffles}, block={block}")
     row = result.best("sharpe")
@@ -99,7 +103,12 @@ def validate(
 
 
 def sweep_shuffled(
-    result: SweepResult, *, shuffles: int, block: int, seed: int, progress: Callable[[int], None] | None = None
+    result: SweepResult,
+    *,
+    shuffles: int,
+    block: int,
+    seed: int,
+    progress: Callable[[int], None] | None = None,
 ) -> Array:
     """Best annualised Sharpe ratio of the same sweep on each shuffled data set: float64 [shuffles].
 
@@ -120,4 +129,5 @@ def sweep_shuffled(
                 best[k] = np.fmax(best[k], np.nanmax(sharpes))
         if progress is not None:
             progress(k + 1)
-    return best * np.sqrt(result.ppy)
+    annual: Array = best * np.sqrt(result.ppy)
+    return annual

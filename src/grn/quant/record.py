@@ -1,4 +1,4 @@
-"""A run's names and its entry in the ledger: trial keys, the result key, and what it takes to run it again."""
+"""A run's entry in the ledger: trial keys, the result key, and what it takes to run it again."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ Keys = npt.NDArray[np.uint64]
 def trial_keys(strategy: Strategy, grid: Grid, rules: Rules, data_id: str) -> Keys:
     """One 64-bit key per combination: uint64 [C].
 
-    A trial is one strategy at one parameter setting under one set of rules on one data set.  Versions are no part of
-    it: upgrading does not make old trials new.  64 bits lose a trial to a collision with probability about
-    n^2 / 2^65, 3 in 100 million for a million trials.
+    A trial is one strategy at one parameter setting under one set of rules on one data set.  Versions are
+    no part of it: upgrading does not make old trials new.  64 bits lose a trial to a collision with
+    probability about n^2 / 2^65, 3 in 100 million for a million trials.
     """
     base = canonical_json({"strategy": strategy.canonical, "rules": rules.canonical, "data": data_id})
     state = np.full(len(grid), int(sha256_hex(base)[:16], 16), dtype=np.uint64)
@@ -57,7 +57,12 @@ def strategy_key(strategy: Strategy) -> str:
 
 
 def describe(
-    strategy: Strategy, bars: Sequence[Bars], rules: Rules, needs: Sequence[str], metrics: Sequence[str], ppy: float
+    strategy: Strategy,
+    bars: Sequence[Bars],
+    rules: Rules,
+    needs: Sequence[str],
+    metrics: Sequence[str],
+    ppy: float,
 ) -> dict[str, object]:
     """Everything that decides the numbers of a run, as plain data."""
     return {
@@ -87,7 +92,9 @@ def result_key(inputs: Mapping[str, object]) -> str:
 
 def pack_bars(bars: Bars, columns: Sequence[str]) -> bytes:
     """The columns that a run used, as one compact block."""
-    head = canonical_json({"symbol": bars.symbol, "timezone": bars.timezone, "columns": sorted(columns), "bars": len(bars)})
+    head = canonical_json(
+        {"symbol": bars.symbol, "timezone": bars.timezone, "columns": sorted(columns), "bars": len(bars)}
+    )
     body = io.BytesIO()
     body.write(struct.pack("<Q", len(head)))
     body.write(head)
@@ -108,7 +115,9 @@ def unpack_bars(data: bytes) -> Bars:
     return Bars(
         symbol=head["symbol"],
         ts_ns=blocks[0].astype(np.int64),
-        columns={name: blocks[i + 1].view("<f8").astype(np.float64) for i, name in enumerate(head["columns"])},
+        columns={
+            name: blocks[i + 1].view("<f8").astype(np.float64) for i, name in enumerate(head["columns"])
+        },
         timezone=head["timezone"],
     )
 
@@ -119,6 +128,9 @@ def recall_bars(ledger: Ledger, inputs: Mapping[str, Any]) -> tuple[Bars, ...]:
     for entry in inputs["data"]:
         bars = unpack_bars(ledger.get_blob(entry["blob"]))
         if bars.digest(entry["columns"]) != entry["digest"]:
-            raise LedgerError("the recorded data of a run does not have its digest", seen=f"{entry['symbol']} {entry['digest'][:12]}")
+            raise LedgerError(
+                "the recorded data of a run does not have its digest",
+                seen=f"{entry['symbol']} {entry['digest'][:12]}",
+            )
         found.append(bars)
     return tuple(found)

@@ -113,11 +113,15 @@ class SweepResult:
         UsageError : the metric was not computed, or is missing in every row.
         """
         if by not in {m.name for m in self.metrics}:
-            raise UsageError("no such metric in this result", seen=by, hint=", ".join(m.name for m in self.metrics))
+            raise UsageError(
+                "no such metric in this result", seen=by, hint=", ".join(m.name for m in self.metrics)
+            )
         values = self.frame[by].to_numpy()
         if np.isnan(values.astype(np.float64)).all():
-            raise UsageError(f"{by} is missing in every row", seen=f"{len(self):,} rows", hint="did anything trade?")
-        return int(np.nanargmax(values) if METRICS[by].higher_is_better else np.nanargmin(values))
+            raise UsageError(
+                f"{by} is missing in every row", seen=f"{len(self):,} rows", hint="did anything trade?"
+            )
+        return int(np.nanargmin(values) if METRICS[by].higher_is_better is False else np.nanargmax(values))
 
     def row(self, i: int) -> dict[str, Any]:
         """One row of the frame by name."""
@@ -167,7 +171,9 @@ class SweepResult:
         i = self._or_best(i)
         one = self.path(i)
         row = self.row(i)
-        known = {m.name: float(row[m.name]) for m in self.metrics if not m.second_pass and row[m.name] is not None}
+        known = {
+            m.name: float(row[m.name]) for m in self.metrics if not m.second_pass and row[m.name] is not None
+        }
         full = path_metrics(
             one.returns, one.equity, initial=self.rules.cash, ppy=self.ppy, metrics=parse_metrics("all"),
             further=path_sums(one),
@@ -204,10 +210,14 @@ class SweepResult:
         for i in range(len(self)):
             bars, binding = self._locate(i)
             one = trace(self.strategy, bars, self.rules, binding)
-            found = path_metrics(one.returns, one.equity, initial=self.rules.cash, ppy=self.ppy, metrics=wanted)
+            found = path_metrics(
+                one.returns, one.equity, initial=self.rules.cash, ppy=self.ppy, metrics=wanted
+            )
             for name, column in columns.items():
                 column.append(found[name])
-        return replace(self, frame=self.frame.with_columns(pl.Series(k, v, pl.Float64) for k, v in columns.items()))
+        return replace(
+            self, frame=self.frame.with_columns(pl.Series(k, v, pl.Float64) for k, v in columns.items())
+        )
 
     def report(self, path: str | FilePath, **options: Any) -> FilePath:
         """Write the self-contained HTML report (see `grn.quant.report.write_report`)."""

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from grn.kit.config import load_settings
 from grn.kit.errors import BudgetError, UsageError
+from grn.kit.files import sha256_hex
 from grn.kit.paths import ledger_dir
 from grn.ledger import Ledger
 from grn.quant import record
@@ -47,6 +48,7 @@ def sweep(
     memory_gib: float | None = None,
     periods_per_year: float | None = None,
     ledger: Ledger | None = None,
+    progress: Callable[[int], None] | None = None,
     command: str = "sweep",
 ) -> SweepResult:
     """Run every parameter combination on every symbol and count each as a trial.
@@ -62,6 +64,8 @@ def sweep(
     memory_gib : memory budget; default from the configuration (24 GiB).
     periods_per_year : bars per year for annual figures; default inferred from the timestamps.
     ledger : where the trials are recorded; default the node's own ledger.
+    progress : called with the number of combinations just finished.
+    command : name of the run in the ledger.
 
     Raises
     ------
@@ -72,7 +76,19 @@ def sweep(
     budget = load_settings().memory_gib if memory_gib is None else memory_gib
     grid = build_grid(strategy, budget)
     return _record(
-        strategy, data, grid, rules, metrics, engine, threads, budget, periods_per_year, ledger, command
+        strategy,
+        data,
+        grid,
+        rules,
+        metrics,
+        engine,
+        threads,
+        budget,
+        periods_per_year,
+        ledger,
+        command,
+        pinned=False,
+        progress=progress,
     )
 
 
@@ -99,7 +115,20 @@ def backtest(
     rules = Rules(fill=fill, costs=costs or Costs(), size=size or AllCash(), cash=cash)
     grid = pin_grid(strategy, params or {})
     budget = load_settings().memory_gib
-    return _record(strategy, data, grid, rules, metrics, engine, 1, budget, periods_per_year, ledger, command)
+    return _record(
+        strategy,
+        data,
+        grid,
+        rules,
+        metrics,
+        engine,
+        1,
+        budget,
+        periods_per_year,
+        ledger,
+        command,
+        pinned=True,
+    )
 
 
 def _record(
@@ -114,6 +143,9 @@ def _record(
     ppy: float | None,
     ledger: Ledger | None,
     command: str,
+    *,
+    pinned: bool,
+    progress: Callable[[int], None] | None = None,
 ) -> SweepResult:
     """Run, and enter the run and its trials in the ledger."""
     needs = strategy.needs(rules.fill)
@@ -124,8 +156,14 @@ def _record(
     if not year > 0:
         raise UsageError("periods_per_year must be positive", seen=year)
     inputs = record.describe(strategy, bars, rules, needs, [m.name for m in chosen], year)
-    inputs["grid"] = {"combinations": len(grid), "sha256": record.sha256_hex(grid.values.tobytes())}
-    opened: AbstractContextManager[Ledger] = Ledger.open(ledger_dir()) if ledger is None else nullcontext(ledger)
+    inputs["grid"] = {
+        "combinations": len(grid),
+        "sha256": sha256_hex(grid.values.tobytes()),
+        "pinned": grid.binding(0) if pinned else None,
+    }
+    opened: AbstractContextManager[Ledger] = (
+        Ledger.open(ledger_dir()) if ledger is None else nullcontext(ledger)
+    )
     need_gib = price(strategy, grid, bars, chosen)
     if need_gib > budget_gib:
         raise BudgetError(
@@ -139,7 +177,9 @@ def _record(
         key = record.result_key(inputs)
         run = book.begin(command, inputs)
         try:
-            result = compute(strategy, bars, grid, rules, chosen, choice, ppy=year, threads=threads)
+            result = compute(
+                strategy, bars, grid, rules, chosen, choice, ppy=year, threads=threads, progress=progress
+            )
         except BaseException:
             book.finish(run, exit_code=2)
             raise
@@ -147,7 +187,9 @@ def _record(
         name = record.strategy_key(strategy)
         for one, sharpes in zip(bars, result.trial_sharpes, strict=True):
             keys = record.trial_keys(strategy, grid, rules, one.identity)
-            watermark = book.record_trials(run, data_id=one.identity, strategy_key=name, keys=keys, sharpes=sharpes)
+            watermark = book.record_trials(
+                run, data_id=one.identity, strategy_key=name, keys=keys, sharpes=sharpes
+            )
         book.finish(
             run,
             exit_code=0,
@@ -165,7 +207,13 @@ def price(strategy: Strategy, grid: Grid, bars: Sequence[Bars], metrics: Sequenc
     plan = build_plan(strategy)
     groups = _groups(metrics)
     return price_memory(
-        plan, build_layout(plan, grid), grid, len(bars), max(map(len, bars)), len(accumulator_names(groups)), len(metrics)
+        plan,
+        build_layout(plan, grid),
+        grid,
+        len(bars),
+        max(map(len, bars)),
+        len(accumulator_names(groups)),
+        len(metrics),
     )
 
 
@@ -185,13 +233,14 @@ def compute(
     *,
     ppy: float,
     threads: int | None = None,
+    progress: Callable[[int], None] | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> SweepResult:
     """The numbers alone: no ledger, no files.  Used by replays and by sweeps of shuffled data."""
     began = clock()
     groups = _groups(metrics)
     names = accumulator_names(groups)
-    sums = run_engine(strategy, bars, grid, rules, groups, choice.engine, threads)
+    sums = run_engine(strategy, bars, grid, rules, groups, choice.engine, threads, progress)
     ran = clock()
     columns: dict[str, list[Array]] = {m.name: [] for m in metrics}
     sharpes: list[Array] = []
@@ -216,6 +265,7 @@ def run_engine(
     groups: Sequence[str],
     engine: str,
     threads: int | None,
+    progress: Callable[[int], None] | None = None,
 ) -> list[Array]:
     """Accumulators per symbol: float64 [C, accumulators] each."""
     plan = build_plan(strategy)
@@ -223,4 +273,6 @@ def run_engine(
         return [reference.run(plan, grid, one, rules, groups) for one in bars]
     layout = build_layout(plan, grid)
     workers = threads or load_settings().threads or cpu.default_threads()
-    return [cpu.run(plan, layout, grid, one, rules, groups, threads=workers) for one in bars]
+    return [
+        cpu.run(plan, layout, grid, one, rules, groups, threads=workers, progress=progress) for one in bars
+    ]

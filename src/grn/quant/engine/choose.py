@@ -47,9 +47,14 @@ def choose_engine(strategy: Strategy, wanted: str = "auto") -> Choice:
         for engine in ENGINES:
             if why[engine] is None:
                 passed = [f"{e}: {why[e]}" for e in ENGINES[: ENGINES.index(engine)]]
-                return Choice(engine, "; ".join(passed) if passed else "fused kernels cover everything the strategy uses")
+                return Choice(
+                    engine,
+                    "; ".join(passed) if passed else "fused kernels cover everything the strategy uses",
+                )
     if wanted not in ENGINES:
         raise UsageError("unknown engine", seen=repr(wanted), hint=f"use one of: auto, {', '.join(ENGINES)}")
     if why[wanted] is not None:
-        raise UnsupportedError(f"engine {wanted!r} refuses: {why[wanted]}", hint='use engine="auto" or "reference"')
+        raise UnsupportedError(
+            f"engine {wanted!r} refuses: {why[wanted]}", hint='use engine="auto" or "reference"'
+        )
     return Choice(wanted, "asked for")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
@@ -17,8 +18,9 @@ close_leg = numba.njit(**_OPTIONS)(account.close_leg)
 open_leg = numba.njit(**_OPTIONS)(account.open_leg)
 
 
-def _rebound(function: FunctionType, **names: object) -> FunctionType:
+def _rebound(function: Callable[..., Any], **names: object) -> FunctionType:
     """The same code with compiled functions in place of the plain ones it calls by name."""
+    assert isinstance(function, FunctionType)
     copy = FunctionType(function.__code__, {**function.__globals__, **names}, function.__name__)
     copy.__module__ = function.__module__
     copy.__qualname__ = function.__qualname__

@@ -24,6 +24,14 @@ KERNEL_ARGUMENTS: Final = (
 )
 
 
+_EXPOSURE: Final = ("                if position != 0.0:", "                    bars_in += 1.0")
+_LAST_SPELL: Final = (
+    "        if below_since >= 0 and n - below_since > dd_longest:",
+    "            dd_longest = n - below_since",
+    "        dd_bars = float(dd_longest)",
+)
+
+
 class _Block:
     """Statements of one straight-line piece of code; equal sub-expressions are printed once."""
 
@@ -82,7 +90,9 @@ class _Block:
 
 def _literal(value: float) -> str:
     """Shortest text that reads back as the same float64."""
-    return repr(value) if math.isfinite(value) else ("nan" if value != value else "inf" if value > 0 else "-inf")
+    return (
+        repr(value) if math.isfinite(value) else ("nan" if value != value else "inf" if value > 0 else "-inf")
+    )
 
 
 class _Printer:
@@ -107,9 +117,9 @@ class _Printer:
 def print_kernel(plan: Plan, params: Sequence[Param], groups: Sequence[str], *, at_next_bar: bool) -> str:
     """Source of the kernel for these conditions, these accumulator groups and this fill.
 
-    The kernel takes `KERNEL_ARGUMENTS`: table float64 [rows, pad + T], rows int32 [C, leaves], params float64 [C, P],
-    fill and close float64 [T], the rules as numbers, the range of combinations, and out float64 [C, accumulators],
-    in the order of `metrics.accumulators.accumulator_names`.
+    The kernel takes `KERNEL_ARGUMENTS`: table float64 [rows, pad + T], rows int32 [C, leaves], params
+    float64 [C, P], fill and close float64 [T], the rules as numbers, the range of combinations, and out
+    float64 [C, accumulators], in the order of `metrics.accumulators.accumulator_names`.
     """
     printer = _Printer(plan, params)
     has = set(groups)
@@ -129,7 +139,11 @@ def print_kernel(plan: Plan, params: Sequence[Param], groups: Sequence[str], *, 
         "        equity = initial",
         "        previous = initial",
         *(f"        {name} = 0.0" for name in _locals(has)),
-        *(["        peak = initial", "        dd_peak = initial", "        dd_trough = initial"] if needs_peak else []),
+        *(
+            ["        peak = initial", "        dd_peak = initial", "        dd_trough = initial"]
+            if needs_peak
+            else []
+        ),
         *(["        below_since = -1", "        dd_longest = 0"] if "duration" in has else []),
         "        action = 0",
         "        for t in range(n):",
@@ -148,15 +162,10 @@ def print_kernel(plan: Plan, params: Sequence[Param], groups: Sequence[str], *, 
         *(["                r = equity / previous - 1.0", *_returns(has)] if needs_return else []),
         "                previous = equity",
         *(_peaks(has) if needs_peak else []),
-        *(["                if position != 0.0:", "                    bars_in += 1.0"] if "exposure" in has else []),
+        *(_EXPOSURE if "exposure" in has else []),
         "                if equity <= 0.0:",
         "                    break",
-        *(
-            ["        if below_since >= 0 and n - below_since > dd_longest:", "            dd_longest = n - below_since",
-             "        dd_bars = float(dd_longest)"]
-            if "duration" in has
-            else []
-        ),
+        *(_LAST_SPELL if "duration" in has else []),
         *(f"        out[c, {k}] = {name}" for k, name in enumerate(accumulator_names(groups))),
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
@@ -221,10 +230,16 @@ def _orders(has: set[str]) -> list[str]:
     ]
     open_ = [
         "if action != 2:",
-        "    units, _, value, paid, cash = open_leg(action, cash, fill[t], fee, fixed_left, slippage, size_kind, size)",
+        "    units, _, value, paid, cash = open_leg(",
+        "        action, cash, fill[t], fee, fixed_left, slippage, size_kind, size",
+        "    )",
         "    if units != 0.0:",
         "        position = units",
-        *(["        opened = opened + 1.0", "        basis = value + paid if units > 0.0 else value - paid"] if trades else []),
+        *(
+            ["        opened = opened + 1.0", "        basis = value + paid if units > 0.0 else value - paid"]
+            if trades
+            else []
+        ),
         *(["        volume = volume + value"] if before else []),
         *(f"        {x}" for x in fees),
     ]

@@ -29,7 +29,8 @@ class Path:
     Attributes
     ----------
     cash, position, equity : float64 [T], after the orders of each bar, at its close.
-    legs : float64 [L, 8]: bar, order, leg (open, close, forced), signed units, fill price, traded value, fees,
+    legs : float64 [L, 8]: bar, order, leg (open, close, forced), signed units, fill price, traded value,
+        fees,
         equity before the order.  A reversal is one order with two legs.
     """
 
@@ -86,9 +87,10 @@ class Path:
         )
 
     def trades(self) -> pl.DataFrame:
-        """Per trade: direction, entry and exit (null while open), units, fees, pnl, return on the entry value, bars.
+        """Per trade: direction, entry and exit (null while open), units, fees, pnl, return, bars.
 
-        An open trade is marked at the last close, without the fees of a closing order.
+        The return is on the entry's value.  An open trade is marked at the last close, without the fees of a
+        closing order.
         """
         import polars as pl
 
@@ -127,7 +129,7 @@ class Path:
         )
 
     def positions(self) -> pl.DataFrame:
-        """Per stretch of bars with the same units held: from, to, bars, units (signed), value at its last close."""
+        """Per stretch of bars with the same signed units: from, to, bars, units, value at its last close."""
         import polars as pl
 
         held = self.position
@@ -146,7 +148,7 @@ class Path:
         )
 
     def drawdowns(self) -> pl.DataFrame:
-        """Per spell below the running peak, deepest first: peak, trough and recovery (null if none), depth, bars."""
+        """Per spell below the running peak, deepest first: peak, trough, recovery (or null), depth, bars."""
         import polars as pl
 
         equity = np.concatenate([[self.initial], self.equity])
@@ -154,7 +156,9 @@ class Path:
         below = equity < peak
         edge = np.diff(np.r_[0, below.astype(np.int8), 0])
         starts, ends = np.flatnonzero(edge == 1), np.flatnonzero(edge == -1)
-        troughs = np.array([s + int(np.argmin(equity[s:e])) for s, e in zip(starts, ends, strict=True)], dtype=np.int64)
+        troughs = np.array(
+            [s + int(np.argmin(equity[s:e])) for s, e in zip(starts, ends, strict=True)], dtype=np.int64
+        )
         recovered = ends < len(equity)
         frame = pl.DataFrame(
             {
@@ -167,8 +171,10 @@ class Path:
                 "recovered": recovered,
             }
         )
-        return frame.with_columns(recovery_ts=pl.when("recovered").then("recovery_ts")).drop("recovered").sort(
-            "depth", maintain_order=True
+        return (
+            frame.with_columns(recovery_ts=pl.when("recovered").then("recovery_ts"))
+            .drop("recovered")
+            .sort("depth", maintain_order=True)
         )
 
     def _stamps(self, bars: npt.NDArray[np.int64]) -> pl.Series:
@@ -180,7 +186,6 @@ class Path:
 def trace(strategy: Strategy, bars: Bars, rules: Rules, binding: Mapping[str, float]) -> Path:
     """Run one combination and keep its path; the same bits as in any engine."""
     from grn.quant.engine.compiled import walk
-
     from grn.quant.engine.cpu import writable
 
     evaluator = Evaluator(bars)
@@ -196,4 +201,6 @@ def trace(strategy: Strategy, bars: Bars, rules: Rules, binding: Mapping[str, fl
         *signals, fill, close, at_next_bar, rules.costs.fee, rules.costs.fixed_fee, rules.costs.slippage,
         rules.size.code, float(rules.size.value), rules.cash, cash, position, equity, legs,
     )  # fmt: skip
-    return Path(bars.symbol, bars.ts_ns, bars.column("close"), rules.cash, cash, position, equity, legs[:count])
+    return Path(
+        bars.symbol, bars.ts_ns, bars.column("close"), rules.cash, cash, position, equity, legs[:count]
+    )

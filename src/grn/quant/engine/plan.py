@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grn.kit.errors import BudgetError, StrategyError, UsageError
-from grn.quant.engine.series import Evaluator, lag_depth
+from grn.quant.engine.series import Evaluator, apply_binary, apply_unary, lag_depth
 from grn.quant.schema import Bars
 from grn.quant.strategy.expr import Binary, Const, Expr, Param, Unary, When, find_params
 from grn.quant.strategy.strategy import Strategy
@@ -70,7 +70,9 @@ def build_grid(strategy: Strategy, memory_gib: float) -> Grid:
         values = values[np.broadcast_to(keep, len(values))]
     if not len(values):
         raise StrategyError(
-            "no parameter combination is left", seen=f"{count:,} before `where`: {strategy.where}", hint="relax `where`"
+            "no parameter combination is left",
+            seen=f"{count:,} before `where`: {strategy.where}",
+            hint="relax `where`",
         )
     return Grid(params, np.ascontiguousarray(values))
 
@@ -81,7 +83,9 @@ def pin_grid(strategy: Strategy, values: Mapping[str, float]) -> Grid:
     known = {p.name: p for p in strategy.params}
     for name in values:
         if name not in known:
-            raise UsageError(f"the strategy has no parameter {name!r}", seen=", ".join(known) or "it has none")
+            raise UsageError(
+                f"the strategy has no parameter {name!r}", seen=", ".join(known) or "it has none"
+            )
     for p in strategy.params:
         if p.name in values:
             row.append(float(values[p.name]))
@@ -99,8 +103,6 @@ def pin_grid(strategy: Strategy, values: Mapping[str, float]) -> Grid:
 
 
 def _holds(where: Expr, columns: Mapping[str, npt.NDArray[np.float64]]) -> npt.NDArray[np.bool_]:
-    from grn.quant.engine.series import _binary, _unary
-
     def value(node: Expr) -> npt.NDArray[np.generic]:
         match node:
             case Param():
@@ -108,15 +110,15 @@ def _holds(where: Expr, columns: Mapping[str, npt.NDArray[np.float64]]) -> npt.N
             case Const():
                 return np.asarray(node.value)
             case Binary():
-                return np.asarray(_binary(node.op, value(node.left), value(node.right)))
+                return np.asarray(apply_binary(node.op, value(node.left), value(node.right)))
             case Unary():
-                return np.asarray(_unary(node.op, value(node.operand)))
+                return np.asarray(apply_unary(node.op, value(node.operand)))
             case When():
                 return np.where(value(node.test), value(node.yes), value(node.no))
         raise AssertionError(type(node).__name__)
 
     with np.errstate(all="ignore"):
-        return value(where).astype(np.bool_)
+        return np.asarray(value(where), dtype=np.bool_)
 
 
 @dataclass(frozen=True)
@@ -207,13 +209,13 @@ def price_memory(
 ) -> float:
     """Peak memory of a sweep in GiB, from its sizes alone.
 
-    Counted: one symbol's table (twice: families of outputs are kept beside it), rows, accumulators of one symbol, and
-    the result frame of all symbols (twice: it is assembled from columns).
+    Counted: one symbol's table (twice: families of outputs are kept beside it), rows, accumulators of one
+    symbol, and the result frame of all symbols (twice: it is assembled from columns).
     """
     table = 2 * layout.n_rows * (plan.pad + n_bars) * 8
     lanes = len(grid) * (layout.rows.shape[1] * 4 + len(grid.params) * 8 + n_accumulators * 8)
     frame = 2 * n_symbols * len(grid) * (len(grid.params) + n_metrics + 2) * 8
-    return (table + lanes + frame) / GIB
+    return float(table + lanes + frame) / GIB
 
 
 def chunks(total: int, size: int) -> Iterator[tuple[int, int]]:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from grn.quant.engine.plan import Grid, Plan
 from grn.quant.engine.series import Binding, Evaluator
 from grn.quant.engine.walk import OPEN_LEG, walk
-from grn.quant.metrics.accumulators import accumulator_names
+from grn.quant.metrics.accumulators import GROUPS, accumulator_names
 from grn.quant.schema import Bars
 from grn.quant.strategy.expr import Binary, Const, Expr, Key, Lag, Param, Unary, When
 from grn.quant.strategy.rules import Rules
@@ -55,7 +55,9 @@ def truths(condition: Expr, evaluator: Evaluator, binding: Binding) -> list[bool
             case Param():
                 return binding[node.name]
             case Lag():
-                return at(node.operand, t - (int(binding[node.n.name]) if isinstance(node.n, Param) else node.n))
+                return at(
+                    node.operand, t - (int(binding[node.n.name]) if isinstance(node.n, Param) else node.n)
+                )
             case When():
                 return at(node.yes, t) if at(node.test, t) else at(node.no, t)
             case Unary():
@@ -140,8 +142,10 @@ def path(
     n = len(close)
     cash, position, equity = [0.0] * n, [0.0] * n, [0.0] * n
     legs = [[0.0] * 8 for _ in range(2 * n + 1)]
+    long_entry, long_exit, short_entry, short_exit = signals
     count = walk(
-        *signals, fill, close, at_next_bar, rules.costs.fee, rules.costs.fixed_fee, rules.costs.slippage,
+        long_entry, long_exit, short_entry, short_exit, fill, close, at_next_bar,
+        rules.costs.fee, rules.costs.fixed_fee, rules.costs.slippage,
         rules.size.code, float(rules.size.value), rules.cash, cash, position, equity, legs,
     )  # fmt: skip
     return equity, position, legs[:count]
@@ -151,8 +155,7 @@ def accumulate(
     equity: Sequence[float], position: Sequence[float], legs: Sequence[Sequence[float]], initial: float
 ) -> dict[str, float]:
     """Every accumulator of `metrics.accumulators` from a finished path, in the order specified there."""
-    a = dict.fromkeys(accumulator_names(["moments", "shape", "downside", "omega", "drawdown", "duration", "trades",
-                                         "exposure", "turnover", "fees"]), 0.0)  # fmt: skip
+    a = dict.fromkeys(accumulator_names(g.name for g in GROUPS), 0.0)
     previous = peak = a["dd_peak"] = a["dd_trough"] = initial
     below = 0
     for worth, held in zip(equity, position, strict=True):

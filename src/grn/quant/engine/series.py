@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from grn.kit.errors import DataError, StrategyError
-from grn.quant.engine import timeframe
 from grn.quant.schema import Bars
+from grn.quant.schema.timeframe import group_bars
 from grn.quant.strategy.expr import (
     Binary,
     Column,
@@ -90,8 +90,10 @@ class Evaluator:
         """Values over pad + T bars, or a scalar where nothing depends on the bar."""
         if node.series:
             leaf = self._leaf(node, binding)
-            return np.concatenate([np.full(pad, np.nan), leaf]) if node.kind == "float" else np.concatenate(
-                [np.zeros(pad, np.bool_), leaf == 1.0]
+            return (
+                np.concatenate([np.full(pad, np.nan), leaf])
+                if node.kind == "float"
+                else np.concatenate([np.zeros(pad, np.bool_), leaf == 1.0])
             )
         match node:
             case Const():
@@ -99,11 +101,13 @@ class Evaluator:
             case Param():
                 return np.float64(binding[node.name])
             case Binary():
-                return _binary(
-                    node.op, self._pointwise(node.left, binding, pad), self._pointwise(node.right, binding, pad)
+                return apply_binary(
+                    node.op,
+                    self._pointwise(node.left, binding, pad),
+                    self._pointwise(node.right, binding, pad),
                 )
             case Unary():
-                return _unary(node.op, self._pointwise(node.operand, binding, pad))
+                return apply_unary(node.op, self._pointwise(node.operand, binding, pad))
             case When():
                 test, yes, no = (self._pointwise(c, binding, pad) for c in node.children)
                 return np.where(test, yes, no)
@@ -129,7 +133,7 @@ class Evaluator:
                 return np.array([node.scalar(v) for v in x.tolist()], dtype=np.float64)
             case Timeframe():
                 if node.every not in self._frames:
-                    grouped, closed = timeframe.group_bars(self.bars, node.every)
+                    grouped, closed = group_bars(self.bars, node.every)
                     self._frames[node.every] = Evaluator(grouped, jit=self.jit), closed
                 inner, closed = self._frames[node.every]
                 values = inner.numbers(node.operand, binding)
@@ -140,7 +144,9 @@ class Evaluator:
                 from grn.quant.engine.steps import run_step
 
                 inputs = [self.numbers(x, binding) for x in node.inputs]
-                return run_step(node.step, inputs, _scalars(node.params, binding), len(self.bars), jit=self.jit)
+                return run_step(
+                    node.step, inputs, _scalars(node.params, binding), len(self.bars), jit=self.jit
+                )
         raise AssertionError(f"unknown series node {type(node).__name__}")
 
     def _indicator(self, node: Indicator, binding: Binding) -> npt.NDArray[np.float64]:
@@ -167,7 +173,8 @@ def _scalars(params: tuple[Const | Param, ...], binding: Binding) -> list[float]
     return [float(binding[p.name]) if isinstance(p, Param) else float(p.value) for p in params]
 
 
-def _binary(op: str, a: Any, b: Any) -> Any:
+def apply_binary(op: str, a: Any, b: Any) -> Any:
+    """Elementwise operator of a `Binary` node; the caller silences floating-point warnings."""
     match op:
         case "add":
             return a + b
@@ -202,7 +209,8 @@ def _binary(op: str, a: Any, b: Any) -> Any:
     raise AssertionError(op)
 
 
-def _unary(op: str, a: Any) -> Any:
+def apply_unary(op: str, a: Any) -> Any:
+    """Elementwise operator of a `Unary` node."""
     match op:
         case "neg":
             return -a
@@ -232,7 +240,8 @@ def polars_column(bars: Bars, node: PolarsColumn) -> npt.NDArray[np.float64]:
         raise StrategyError("a Polars expression failed", seen=f"{node}: {error}") from error
     if len(values) != len(bars):
         raise StrategyError(
-            "a Polars expression must give one value per bar", seen=f"{len(values)} values for {len(bars)} bars: {node}"
+            "a Polars expression must give one value per bar",
+            seen=f"{len(values)} values for {len(bars)} bars: {node}",
         )
     result = values.to_numpy(allow_copy=True).astype(np.float64)
     if np.isinf(result).any():

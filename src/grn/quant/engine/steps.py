@@ -46,7 +46,7 @@ def _driver(step: Step, n_inputs: int, n_params: int) -> Callable[..., None]:
     call = ", ".join(["state", *(f"{x}[t]" for x in inputs), *params])
     source = f"def drive({arguments}, out):\n    for t in range(len(out)):\n        out[t] = step({call})\n"
     space: dict[str, Any] = {"step": numba.njit(step.function)}
-    exec(compile(source, "<step driver>", "exec"), space)
+    exec(compile(source, "<step driver>", "exec"), space)  # noqa: S102  # a loop with as many arguments as the step
     compiled: Callable[..., None] = numba.njit(nogil=True)(space["drive"])
     kinds = [numba.float64[::1]] * (1 + n_inputs) + [numba.float64] * n_params + [numba.float64[::1]]
     try:

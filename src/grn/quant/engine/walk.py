@@ -7,10 +7,7 @@ compiled unchanged it draws the path of a chosen row (orders, equity) for report
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
+from collections.abc import MutableSequence, Sequence
 
 from grn.quant.engine.account import CLOSE, NONE, close_leg, decide, open_leg
 
@@ -20,12 +17,12 @@ FORCED_LEG = 3
 
 
 def walk(
-    long_entry,  # noqa: ANN001  # sequences of T truth values (lists in Python, arrays when compiled)
-    long_exit,  # noqa: ANN001
-    short_entry,  # noqa: ANN001
-    short_exit,  # noqa: ANN001
-    fill,  # noqa: ANN001  # T prices that orders fill at: opens or closes
-    close,  # noqa: ANN001  # T closes
+    long_entry: Sequence[bool],
+    long_exit: Sequence[bool],
+    short_entry: Sequence[bool],
+    short_exit: Sequence[bool],
+    fill: Sequence[float],
+    close: Sequence[float],
     at_next_bar: bool,
     fee: float,
     fixed: float,
@@ -33,10 +30,10 @@ def walk(
     size_kind: int,
     size: float,
     cash: float,
-    out_cash,  # noqa: ANN001  # T, written
-    out_position,  # noqa: ANN001  # T, written
-    out_equity,  # noqa: ANN001  # T, written
-    legs,  # noqa: ANN001  # [max legs][8], written: bar, order, leg, units, price, value, fees, equity before
+    out_cash: MutableSequence[float],
+    out_position: MutableSequence[float],
+    out_equity: MutableSequence[float],
+    legs: Sequence[MutableSequence[float]],
 ) -> int:
     """Walk one account over T bars; return the number of legs written.
 

@@ -1,0 +1,1 @@
+"""Strategies: expressions over columns, indicators and parameters; data, not callbacks."""

@@ -36,6 +36,7 @@ SYMBOLS: Mapping[str, str] = {
     "eq": "==", "ne": "!=", "and": "&", "or": "|", "xor": "^",
 }  # fmt: skip
 
+
 class Expr:
     """A value per bar.  Combine with operators and methods; conditions use ``&``, ``|``, ``~``."""
 
@@ -57,7 +58,7 @@ class Expr:
         raise StrategyError(
             "an expression has no truth value of its own",
             seen=str(self),
-            hint="write `a & b`, `a | b`, `~a` instead of `and`, `or`, `not`, and compare twice instead of `a < b < c`",
+            hint="write & | ~ instead of and, or, not; and (a < b) & (b < c) instead of a < b < c",
         )
 
     def __hash__(self) -> int:
@@ -137,7 +138,7 @@ class Expr:
 
     # Time ------------------------------------------------------------------------------------
     def lag(self, n: int | Param = 1) -> Expr:
-        """The value `n` bars ago (`n` >= 0, an integer or an integer parameter); missing before the first bar."""
+        """The value `n` bars ago (`n` >= 0, whole, or such a parameter); missing before the first bar."""
         return Lag(self, n)
 
     def crosses_above(self, other: object) -> Expr:
@@ -161,7 +162,7 @@ class Column(Expr):
     series = True
 
     def __init__(self, name: str) -> None:
-        if not name or not isinstance(name, str):
+        if not name:
             raise StrategyError("a column needs a name", seen=repr(name), hint='write col("score")')
         self.name = name
 
@@ -220,7 +221,7 @@ class Binary(Expr):
             raise StrategyError(
                 f"`{SYMBOLS.get(op, op)}` needs numbers but one side is a condition",
                 seen=str(side),
-                hint="combine conditions with &, | and ~; turn one into a number with when(condition, 1.0, 0.0)",
+                hint="combine conditions with & | ~, or make a number: when(condition, 1.0, 0.0)",
             )
 
     @property
@@ -255,7 +256,9 @@ class Unary(Expr):
         return (self.op, self.operand.key)
 
     def __str__(self) -> str:
-        return {"neg": f"-{self.operand}", "not": f"~{self.operand}"}.get(self.op, f"{self.op}({self.operand})")
+        return {"neg": f"-{self.operand}", "not": f"~{self.operand}"}.get(
+            self.op, f"{self.op}({self.operand})"
+        )
 
 
 class When(Expr):
@@ -264,7 +267,9 @@ class When(Expr):
     def __init__(self, test: Expr, yes: Expr, no: Expr) -> None:
         self.test, self.yes, self.no = condition(test), yes, no
         if yes.kind != no.kind:
-            raise StrategyError("both answers of `when` must be numbers or both conditions", seen=f"{yes}, {no}")
+            raise StrategyError(
+                "both answers of `when` must be numbers or both conditions", seen=f"{yes}, {no}"
+            )
         self.kind = yes.kind
 
     @property
@@ -286,9 +291,11 @@ class Lag(Expr):
         if isinstance(n, Param):
             if not n.integer or min(n.values) < 0:
                 raise StrategyError("a lag parameter takes integers >= 0", seen=f"{n.name} = {n.values}")
-        elif isinstance(n, bool) or not isinstance(n, int) or n < 0:
+        elif type(n) is not int or n < 0:
             raise StrategyError(
-                "a lag is a whole number of bars >= 0", seen=repr(n), hint="a negative lag would read the future"
+                "a lag is a whole number of bars >= 0",
+                seen=repr(n),
+                hint="a negative lag would read the future",
             )
         self.operand, self.n, self.kind = operand, n, operand.kind
 
@@ -310,7 +317,7 @@ class Lag(Expr):
 
 
 class HostFunction(Expr):
-    """`log` or `exp`: not fixed by IEEE 754, so computed once by the host's C library and shared by all engines."""
+    """`log` or `exp`: not fixed by IEEE 754, so computed once by the host and shared by all engines."""
 
     series = True
 
@@ -363,7 +370,7 @@ class Indicator(Expr):
 
     def __str__(self) -> str:
         inside = ", ".join(str(x) for x in (*self.inputs, *self.params))
-        return f"{self.name}({inside})" if self.output == self.name else f"{self.name}({inside}).{self.output}"
+        return f"{self.name}({inside})" if self.output == "value" else f"{self.name}({inside}).{self.output}"
 
 
 class Timeframe(Expr):
@@ -423,7 +430,7 @@ def lift(value: object) -> Expr:
     raise StrategyError(
         "this cannot be part of a strategy expression",
         seen=f"{type(value).__name__} {value!r:.60}",
-        hint='use numbers, param(...), columns such as close or col("score"), indicators and Polars expressions',
+        hint='use numbers, param(...), close, col("score"), indicators, Polars expressions',
     )
 
 
@@ -434,8 +441,8 @@ def condition(value: object) -> Expr:
 
 
 def param(name: str, values: Iterable[float]) -> Param:
-    """Declare a parameter: its name and the values a sweep tries, such as ``param("fast", range(2, 101))``."""
-    if not isinstance(name, str) or not name.isidentifier():
+    """Declare a parameter and the values that a sweep tries: ``param("fast", range(2, 101))``."""
+    if not name.isidentifier():
         raise StrategyError(
             "a parameter name must be an identifier", seen=repr(name), hint='param("fast", range(2, 101))'
         )

@@ -104,7 +104,9 @@ class _Reader:
             return Unary(head, self.read(rest[0]))
         if head in ("log", "exp"):
             return HostFunction(head, self.read(rest[0]))
-        raise StrategyError("unknown expression in a recorded strategy", seen=str(head), hint="made by a newer version?")
+        raise StrategyError(
+            "unknown expression in a recorded strategy", seen=str(head), hint="made by a newer version?"
+        )
 
     def _numbers(self, keys: Sequence[Any]) -> tuple[Any, ...]:
         return tuple(self.read(k) for k in keys)

@@ -6,8 +6,9 @@ Each rule is a small replaceable object.  `docs/concepts/fills.md` states every 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from grn.kit.errors import UsageError
 
@@ -19,7 +20,9 @@ def _number(name: str, value: object, low: float, high: float, *, open_low: bool
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise UsageError(f"{name} must be a finite number", seen=repr(value))
     if not (low < value if open_low else low <= value) or not value < high:
-        bound = f"{'above' if open_low else 'at least'} {low:g}" + (f" and below {high:g}" if high < math.inf else "")
+        bound = f"{'above' if open_low else 'at least'} {low:g}" + (
+            f" and below {high:g}" if high < math.inf else ""
+        )
         raise UsageError(f"{name} must be {bound}", seen=f"{value:g}")
     return float(value)
 
@@ -116,7 +119,11 @@ class Rules:
         if not isinstance(self.costs, Costs):
             raise UsageError("costs must be a Costs object", seen=repr(self.costs), hint="Costs(fee=0.001)")
         if not isinstance(self.size, Size):
-            raise UsageError("unknown size", seen=repr(self.size), hint="AllCash(), Fraction(0.5), Quantity(10) or Value(1000)")
+            raise UsageError(
+                "unknown size",
+                seen=repr(self.size),
+                hint="AllCash(), Fraction(0.5), Quantity(10) or Value(1000)",
+            )
         object.__setattr__(self, "cash", _number("cash", self.cash, 0.0, math.inf, open_low=True))
 
     @property
@@ -130,8 +137,10 @@ class Rules:
         }
 
     @classmethod
-    def from_canonical(cls, data: dict[str, object]) -> Rules:
+    def from_canonical(cls, data: Mapping[str, Any]) -> Rules:
         """Restore rules from :attr:`canonical`."""
-        kind, value = data["size"]  # type: ignore[misc]  # written by `canonical`
-        size: Size = AllCash() if kind == "AllCash" else {"Fraction": Fraction, "Quantity": Quantity, "Value": Value}[kind](value)
-        return cls(fill=data["fill"], costs=Costs(**data["costs"]), size=size, cash=data["cash"])  # type: ignore[arg-type]
+        kind, value = data["size"]
+        makers: dict[str, Callable[[float], Size]] = {
+            "AllCash": lambda _: AllCash(), "Fraction": Fraction, "Quantity": Quantity, "Value": Value,
+        }  # fmt: skip
+        return cls(data["fill"], Costs(**data["costs"]), makers[kind](value), data["cash"])

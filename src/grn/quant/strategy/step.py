@@ -80,14 +80,16 @@ class Step:
 
         space: dict[str, object] = {"math": math, "np": np, "step": step, "__name__": "recorded_step"}
         try:
-            exec(compile(source, "<recorded step>", "exec"), space)
+            exec(compile(source, "<recorded step>", "exec"), space)  # noqa: S102  # the user's own code
         except Exception as error:
             raise StrategyError(
                 "a recorded step function cannot be defined again",
                 seen=f"{type(error).__name__}: {error}",
                 hint="run the strategy file itself: the function uses names of its file",
             ) from error
-        found = next(v for k, v in reversed(space.items()) if isinstance(v, Step) or k == _defined_name(source))
+        found = next(
+            v for k, v in reversed(space.items()) if isinstance(v, Step) or k == _defined_name(source)
+        )
         if isinstance(found, Step):
             return cls(found.function, state=state, jit=found.jit, source=source)
         return cls(found, state=state, jit=True, source=source)  # type: ignore[arg-type]  # a plain function
@@ -95,11 +97,15 @@ class Step:
     def __call__(self, *arguments: object) -> StepCall:
         lifted = tuple(lift(a) for a in arguments)
         if len(lifted) != self.arity:
-            raise StrategyError(f"step {self.name} takes {self.arity} arguments after the state", seen=str(len(lifted)))
+            raise StrategyError(
+                f"step {self.name} takes {self.arity} arguments after the state", seen=str(len(lifted))
+            )
         inputs = [a for a in lifted if not isinstance(a, Const | Param)]
         params = [a for a in lifted if isinstance(a, Const | Param)]
         if any(a is not b for a, b in zip([*inputs, *params], lifted, strict=True)):
-            raise StrategyError(f"step {self.name}: inputs come before parameters", seen=", ".join(map(str, lifted)))
+            raise StrategyError(
+                f"step {self.name}: inputs come before parameters", seen=", ".join(map(str, lifted))
+            )
         return StepCall(self, tuple(inputs), tuple(params))
 
 

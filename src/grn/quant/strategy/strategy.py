@@ -51,7 +51,9 @@ class Strategy:
         if self.direction is None:
             set_(self, "direction", "both" if has_short else "long")
         if self.direction not in get_args(Direction):
-            raise StrategyError("unknown direction", seen=repr(self.direction), hint='use "long", "short" or "both"')
+            raise StrategyError(
+                "unknown direction", seen=repr(self.direction), hint='use "long", "short" or "both"'
+            )
         if has_short and self.direction != "both":
             raise StrategyError(
                 f"short conditions beside direction={self.direction!r}",
@@ -110,7 +112,7 @@ class Strategy:
 
     @cached_property
     def canonical(self) -> Mapping[str, object]:
-        """Identity of the strategy as plain data: the four conditions in canonical form, without parameter values."""
+        """Identity as plain data: the four conditions in canonical form, without parameter values."""
         return {"signals": [s.key for s in self.signals]}
 
     def __str__(self) -> str:

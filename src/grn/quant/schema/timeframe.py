@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grn.kit.errors import StrategyError
-from grn.quant.schema import Bars
+from grn.quant.schema.bars import Bars
 
 _UNIT_NS = {"m": 60 * 10**9, "h": 3600 * 10**9, "d": 86_400 * 10**9, "w": 7 * 86_400 * 10**9}
 _MONDAY_NS = 4 * 86_400 * 10**9
@@ -17,9 +17,11 @@ _MONDAY_NS = 4 * 86_400 * 10**9
 
 def parse_every(every: str) -> int:
     """Length in nanoseconds of a window such as ``"15m"``, ``"4h"``, ``"1d"``, ``"1w"``."""
-    found = re.fullmatch(r"([1-9][0-9]*)([mhdw])", every) if isinstance(every, str) else None
+    found = re.fullmatch(r"([1-9][0-9]*)([mhdw])", every)
     if not found:
-        raise StrategyError("unknown timeframe", seen=repr(every), hint='a number and a unit out of m h d w: "15m", "1d"')
+        raise StrategyError(
+            "unknown timeframe", seen=repr(every), hint='a number and a unit out of m h d w: "15m", "1d"'
+        )
     return int(found[1]) * _UNIT_NS[found[2]]
 
 

@@ -1,0 +1,162 @@
+"""Options that the commands running strategy files share, and what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from grn.kit.errors import UsageError
+
+if TYPE_CHECKING:
+    from grn.quant.files import StrategyFile
+    from grn.quant.strategy.rules import Size
+    from grn.quant.strategy.strategy import Strategy
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+_OPTIONS = (
+    click.argument("file", type=click.Path(path_type=Path)),
+    click.option("--data", help="Sample such as SP500 or INDICES, or a file (default: the file's `data`)."),
+    click.option("--fill", type=click.Choice(["next_open", "close"]), help="When orders fill."),
+    click.option("--fee", type=float, help="Proportional fee, 0.001 is 0.1 %."),
+    click.option("--fixed-fee", type=float, help="Fee per order, in account currency."),
+    click.option("--slippage", type=float, help="Fraction by which fills are worse than the price."),
+    click.option("--size", "size_text", help="all, fraction:0.5, quantity:10 or value:1000 (default all)."),
+    click.option("--cash", type=float, help="Initial cash per symbol (default 10,000)."),
+    click.option("--metrics", help="Metrics by name, separated by commas; default or all."),
+    click.option("--engine", type=click.Choice(["auto", "cpu", "reference"]), default="auto",
+                 show_default=True, help="Engine; the numbers are the same bits."),
+)  # fmt: skip
+
+
+def run_options(command: _Command) -> _Command:
+    """Give a command the strategy file and the options of a run."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def read_rules(
+    file: StrategyFile,
+    *,
+    fill: str | None,
+    fee: float | None,
+    fixed_fee: float | None,
+    slippage: float | None,
+    size_text: str | None,
+    cash: float | None,
+) -> dict[str, Any]:
+    """Rules of a run: the command line's, else the file's, else the defaults."""
+    from dataclasses import replace
+
+    from grn.quant.strategy.rules import Costs
+
+    rules = dict(file.rules)
+    given = {"fee": fee, "fixed_fee": fixed_fee, "slippage": slippage}
+    rules["costs"] = replace(rules.get("costs", Costs()), **{k: v for k, v in given.items() if v is not None})
+    if fill is not None:
+        rules["fill"] = fill
+    if size_text is not None:
+        rules["size"] = parse_size(size_text)
+    if cash is not None:
+        rules["cash"] = cash
+    return rules
+
+
+def parse_size(text: str) -> Size:
+    """``all``, ``fraction:0.5``, ``quantity:10`` or ``value:1000``."""
+    from grn.quant.strategy.rules import AllCash, Fraction, Quantity, Value
+
+    kind, _, number = text.partition(":")
+    if text == "all":
+        return AllCash()
+    makers: dict[str, Callable[[float], Size]] = {"fraction": Fraction, "quantity": Quantity, "value": Value}
+    try:
+        return makers[kind](float(number))
+    except (KeyError, ValueError):
+        raise UsageError(
+            "unknown size", seen=text, hint="all, fraction:0.5, quantity:10 or value:1000"
+        ) from None
+
+
+def pick_data(file: StrategyFile, data: str | None) -> Any:
+    """Data of a run: the command line's or the file's.
+
+    Raises
+    ------
+    UsageError : neither names any.
+    """
+    if data is not None:
+        return data
+    if file.data is None:
+        raise UsageError(
+            "no data to run on", seen=str(file.path), hint="give --data SP500, or define `data` in the file"
+        )
+    return file.data
+
+
+def parse_settings(texts: Sequence[str]) -> dict[str, tuple[float, ...]]:
+    """``name=value``, ``name=a,b,c`` or ``name=first:last[:step]`` (last included) -> values by name."""
+    found: dict[str, tuple[float, ...]] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        try:
+            if not equals:
+                raise ValueError
+            found[name.strip()] = _values(value)
+        except ValueError:
+            raise UsageError(
+                "a parameter setting reads name=value",
+                seen=text,
+                hint="-p fast=10, -p fast=10,20,50 or -p fast=10:50:5",
+            ) from None
+    return found
+
+
+def _values(text: str) -> tuple[float, ...]:
+    if ":" not in text:
+        return tuple(_number(part) for part in text.split(","))
+    parts = [_number(part) for part in text.split(":")]
+    first, last, step = (*parts, 1)[:3]
+    if not 2 <= len(parts) <= 3 or step <= 0:
+        raise ValueError
+    count = int((last - first) / step + 1e-9) + 1
+    return tuple(first + k * step for k in range(max(count, 0)))
+
+
+def _number(text: str) -> float:
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
+
+
+def set_params(strategy: Strategy, settings: Mapping[str, tuple[float, ...]]) -> Strategy:
+    """The strategy with other values for some parameters.
+
+    Raises
+    ------
+    UsageError : it has no such parameter.
+    """
+    from grn.quant.strategy.expr import param
+    from grn.quant.strategy.plain import from_plain, to_plain
+
+    if not settings:
+        return strategy
+    plain: dict[str, Any] = to_plain(strategy)
+    known = {p["name"]: p for p in plain["params"]}
+    for name, values in settings.items():
+        if name not in known:
+            raise UsageError(
+                f"the strategy has no parameter {name!r}", seen=", ".join(known) or "it has none"
+            )
+        checked = param(name, values)
+        if known[name]["integer"] and not checked.integer:
+            raise UsageError(
+                f"parameter {name!r} takes whole numbers", seen=", ".join(f"{v:g}" for v in values)
+            )
+        known[name]["values"] = list(checked.values)
+    return from_plain(plain)

@@ -1,0 +1,39 @@
+"""``grn quant report RUN``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from grn.cli.quant.tables import check_output
+from grn.cli.quant.verdicts import judge_with_progress, recall
+
+
+@click.command()
+@click.argument("run")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="File to write (default: STRATEGY.html here)."
+)
+@click.option(
+    "--shuffles",
+    type=click.IntRange(min=0),
+    default=50,
+    show_default=True,
+    help="Shuffled data sets to sweep.",
+)
+@click.option(
+    "--block", type=click.IntRange(min=1), default=20, show_default=True, help="Bars per shuffled block."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the first shuffle.")
+def report(run: str, output: Path | None, shuffles: int, block: int, seed: int) -> None:
+    """Write the report of a recorded run.
+
+    One HTML file that opens offline.  It is computed again from the ledger, with the trials counted up to
+    the run: the same run gives the same bytes.
+    """
+    check_output(output)
+    result = recall(run)
+    validation = judge_with_progress(result, shuffles=shuffles, block=block, seed=seed)
+    path = result.report(output or Path(f"{result.strategy.name}.html"), validation=validation)
+    click.echo(str(path))

@@ -1,0 +1,103 @@
+"""``grn quant sweep FILE``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from grn.cli.output import json_option, write_json, write_table
+from grn.cli.quant.options import parse_settings, pick_data, read_rules, run_options, set_params
+from grn.cli.quant.tables import save_frame, top_rows
+
+
+@click.command()
+@run_options
+@click.option(
+    "-p", "--param", "settings", multiple=True, help="Other values: name=2:100, name=5,10,20, name=7."
+)
+@click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="Rows to show.")
+@click.option("--by", default="sharpe", show_default=True, help="Metric that orders the rows.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads (default: every processor).")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Write all rows to a .parquet or .csv file."
+)
+@click.option("--report", type=click.Path(path_type=Path), help="Write the HTML report, with the verdict.")
+@click.option("--dry-run", is_flag=True, help="Print what would be run and what it takes, and stop.")
+@json_option
+def sweep(
+    file: Path,
+    data: str | None,
+    metrics: str | None,
+    engine: str,
+    settings: tuple[str, ...],
+    top: int,
+    by: str,
+    threads: int | None,
+    output: Path | None,
+    report: Path | None,
+    dry_run: bool,
+    as_json: bool,
+    **rules: Any,
+) -> None:
+    """Run a strategy at every parameter setting.
+
+    Every combination is a trial and is counted in the ledger.  FILE is a Python file that defines a
+    strategy, such as examples/ma_cross.py.
+    """
+    from grn.cli.quant.tables import check_output
+    from grn.quant.files import load_strategy_file
+
+    for path in (output, report):
+        check_output(path)
+    loaded = load_strategy_file(file)
+    strategy = set_params(loaded.strategy, parse_settings(settings))
+    chosen_data = pick_data(loaded, data)
+    chosen_rules = read_rules(loaded, **rules)
+    if dry_run:
+        from grn.cli.quant.tables import write_plan
+
+        write_plan(
+            strategy,
+            chosen_data,
+            metrics,
+            engine,
+            chosen_rules.get("fill", "next_open"),
+            as_json=as_json,
+        )
+        return
+    from grn.kit.progress import Progress
+    from grn.quant.sweep import sweep as run_sweep
+
+    with Progress("sweep", unit="combinations") as progress:
+        result = run_sweep(
+            strategy, chosen_data, metrics=metrics, engine=engine, threads=threads, progress=progress.advance,
+            command="quant sweep", **chosen_rules,
+        )  # fmt: skip
+    if output is not None:
+        save_frame(result.frame, output)
+    if report is not None:
+        from grn.cli.quant.verdicts import judge_with_progress
+
+        result.report(report, validation=judge_with_progress(result))
+    rows = top_rows(result, by, top)
+    if as_json:
+        write_json(
+            {
+                "run": result.run,
+                "result_key": result.result_key,
+                "rows": len(result),
+                "trials": result.trials.n if result.trials else None,
+                "top": rows,
+            }
+        )
+        return
+    write_table(list(rows[0]), [list(r.values()) for r in rows])
+    took = f"{result.timings_s['total']:.2f} s, engine {result.choice.engine}"
+    note = f"run {result.run}: {len(result):,} rows in {took}"
+    click.echo(
+        f"{note}; {result.trials.n:,} trials counted on this data" if result.trials else note, file=sys.stderr
+    )
+    click.echo(f"next: grn quant validate {result.run}", file=sys.stderr)

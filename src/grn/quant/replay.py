@@ -1,0 +1,73 @@
+"""Replay: a recorded run computed again from the ledger alone, and held against what it gave then."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from grn.kit.errors import LedgerError, UsageError
+from grn.kit.versions import versions
+from grn.ledger import Ledger
+from grn.quant import record
+from grn.quant.engine.choose import choose_engine
+from grn.quant.engine.plan import build_grid, pin_grid
+from grn.quant.metrics.registry import parse_metrics
+from grn.quant.result import SweepResult
+from grn.quant.strategy.plain import from_plain
+from grn.quant.strategy.rules import Rules
+from grn.quant.sweep import compute
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A run computed again.
+
+    Attributes
+    ----------
+    result : as the run returned it, with the trials counted at the run's own watermark.
+    same : whether the frame has the bytes that were recorded.
+    changed : versions that differ from the recorded ones: name -> (then, now).
+    """
+
+    result: SweepResult
+    same: bool
+    changed: Mapping[str, tuple[object, object]]
+
+
+def replay(ledger: Ledger, run: str, *, threads: int | None = None, memory_gib: float = 24.0) -> Replay:
+    """Compute a recorded sweep or backtest again, from its recorded data.
+
+    Parameters
+    ----------
+    ledger : where it is recorded.
+    run : run id or a unique beginning of one.
+
+    Raises
+    ------
+    UsageError : there is no such run, or it is no sweep or backtest.
+    LedgerError : the run did not finish, or its data is damaged.
+    """
+    entry = ledger.show(run)
+    inputs: Mapping[str, Any] = entry.inputs
+    if "strategy" not in inputs:
+        raise UsageError(
+            f"run {entry.run} is no sweep or backtest", seen=entry.command, hint="`grn ledger` lists all runs"
+        )
+    if entry.outcome is None or entry.outcome.exit_code != 0:
+        raise LedgerError(f"run {entry.run} did not finish: there is nothing to replay", hint="run it again")
+    strategy = from_plain(inputs["strategy"])
+    rules = Rules.from_canonical(inputs["rules"])
+    pinned = inputs["grid"]["pinned"]
+    grid = build_grid(strategy, memory_gib) if pinned is None else pin_grid(strategy, pinned)
+    bars = record.recall_bars(ledger, inputs)
+    metrics = parse_metrics(inputs["metrics"])
+    ppy = float(inputs["periods_per_year"])
+    result = compute(strategy, bars, grid, rules, metrics, choose_engine(strategy), ppy=ppy, threads=threads)
+    watermark = entry.outcome.watermark
+    trials = ledger.count_trials([b.identity for b in bars], watermark=watermark)
+    now = versions()
+    changed = {k: (v, now.get(k)) for k, v in sorted(entry.versions.items()) if now.get(k) != v}
+    same = result.frame_sha256 == entry.outcome.outputs.get("frame_sha256")
+    named = result.named(run=entry.run, result_key=entry.outcome.result_key or "", trials=trials)
+    return Replay(named, same, changed)
