@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from grn.kit.errors import UnsupportedError, UsageError
-from grn.quant.strategy.expr import nodes
 from grn.quant.strategy.step import StepCall
 from grn.quant.strategy.strategy import Strategy
+from grn.quant.strategy.tree import nodes
 
 Engine = Literal["auto", "reference", "cpu"]
 ENGINES: tuple[str, ...] = ("cpu", "reference")

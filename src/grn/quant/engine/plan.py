@@ -12,8 +12,9 @@ import numpy.typing as npt
 from grn.kit.errors import BudgetError, StrategyError, UsageError
 from grn.quant.engine.series import Evaluator, apply_binary, apply_unary, lag_depth
 from grn.quant.schema import Bars
-from grn.quant.strategy.expr import Binary, Const, Expr, Param, Unary, When, find_params
+from grn.quant.strategy.expr import Binary, Const, Expr, Param, Unary, When
 from grn.quant.strategy.strategy import Strategy
+from grn.quant.strategy.tree import find_params
 
 GIB = 2.0**30
 

@@ -15,23 +15,10 @@ import numpy.typing as npt
 from grn.kit.errors import DataError, StrategyError
 from grn.quant.schema import Bars
 from grn.quant.schema.timeframe import group_bars
-from grn.quant.strategy.expr import (
-    Binary,
-    Column,
-    Const,
-    Expr,
-    HostFunction,
-    Indicator,
-    Key,
-    Lag,
-    Param,
-    PolarsColumn,
-    Timeframe,
-    Unary,
-    When,
-    find_params,
-)
+from grn.quant.strategy.expr import Binary, Column, Const, Expr, Key, Lag, Param, Unary, When
+from grn.quant.strategy.leaves import HostFunction, Indicator, PolarsColumn, Timeframe
 from grn.quant.strategy.step import StepCall
+from grn.quant.strategy.tree import find_params
 
 Array = npt.NDArray[Any]
 Binding = Mapping[str, float]

@@ -15,14 +15,11 @@ generated code.  All of them give the same bits, because the meaning is fixed he
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 from grn.kit.errors import StrategyError
-
-if TYPE_CHECKING:
-    import polars as pl
 
 Kind = Literal["float", "bool"]
 Key: TypeAlias = tuple[object, ...]
@@ -316,107 +313,6 @@ class Lag(Expr):
         return f"{self.operand}.lag({self.n})"
 
 
-class HostFunction(Expr):
-    """`log` or `exp`: not fixed by IEEE 754, so computed once by the host and shared by all engines."""
-
-    series = True
-
-    def __init__(self, name: Literal["log", "exp"], operand: Expr) -> None:
-        self.name, self.operand = name, operand
-
-    @property
-    def children(self) -> tuple[Expr, ...]:
-        return (self.operand,)
-
-    @cached_property
-    def key(self) -> Key:
-        return (self.name, self.operand.key)
-
-    def __str__(self) -> str:
-        return f"{self.name}({self.operand})"
-
-    def scalar(self, x: float) -> float:
-        """Value for one number: missing outside the domain, infinite on overflow."""
-        if self.name == "log":
-            return math.log(x) if x > 0.0 else (-math.inf if x == 0.0 else math.nan)
-        try:
-            return math.exp(x)
-        except OverflowError:
-            return math.inf
-
-
-class Indicator(Expr):
-    """One output of a registered indicator (see `grn quant indicators`)."""
-
-    series = True
-
-    def __init__(
-        self, name: str, output: str, inputs: tuple[Expr, ...], params: tuple[Const | Param, ...]
-    ) -> None:
-        self.name, self.output, self.inputs, self.params = name, output, inputs, params
-
-    @property
-    def children(self) -> tuple[Expr, ...]:
-        return (*self.inputs, *self.params)
-
-    @cached_property
-    def key(self) -> Key:
-        return ("indicator", *self.family, self.output)
-
-    @cached_property
-    def family(self) -> Key:
-        """The key without the output: what is computed together."""
-        return (self.name, tuple(x.key for x in self.inputs), tuple(p.key for p in self.params))
-
-    def __str__(self) -> str:
-        inside = ", ".join(str(x) for x in (*self.inputs, *self.params))
-        return f"{self.name}({inside})" if self.output == "value" else f"{self.name}({inside}).{self.output}"
-
-
-class Timeframe(Expr):
-    """An expression on a higher timeframe's *closed* bars, seen from the base bars."""
-
-    series = True
-
-    def __init__(self, every: str, operand: Expr) -> None:
-        self.every, self.operand, self.kind = every, operand, operand.kind
-
-    @property
-    def children(self) -> tuple[Expr, ...]:
-        return (self.operand,)
-
-    @cached_property
-    def key(self) -> Key:
-        return ("timeframe", self.every, self.operand.key)
-
-    def __str__(self) -> str:
-        return f'tf("{self.every}", {self.operand})'
-
-
-class PolarsColumn(Expr):
-    """A Polars expression, evaluated once on the symbol's frame and shared by all engines.
-
-    Polars can look ahead (`shift(-1)`, `mean()` over everything); `grn quant leaks` finds it out.
-    """
-
-    series = True
-
-    def __init__(self, expression: pl.Expr) -> None:
-        self.expression = expression
-
-    @cached_property
-    def columns(self) -> tuple[str, ...]:
-        """Columns of the data that the Polars expression reads."""
-        return tuple(sorted(set(self.expression.meta.root_names())))
-
-    @cached_property
-    def key(self) -> Key:
-        return ("polars", str(self.expression.meta.serialize(format="json")))
-
-    def __str__(self) -> str:
-        return f"polars({self.expression})"
-
-
 def lift(value: object) -> Expr:
     """Turn a number, a truth value or a Polars expression into an expression."""
     if isinstance(value, Expr):
@@ -424,6 +320,8 @@ def lift(value: object) -> Expr:
     if isinstance(value, bool | int | float):
         return Const(value)
     if type(value).__module__.partition(".")[0] == "polars" and hasattr(value, "meta"):
+        from grn.quant.strategy.leaves import PolarsColumn
+
         return PolarsColumn(value)  # type: ignore[arg-type]  # checked without importing polars
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
         return Const(value.item())
@@ -461,42 +359,3 @@ def param(name: str, values: Iterable[float]) -> Param:
         raise StrategyError(f"parameter {name!r} lists a value twice", seen=repr(twice))
     integer = all(isinstance(v, int) for v in listed)
     return Param(name, tuple(listed) if integer else tuple(float(v) for v in listed), integer=integer)
-
-
-def nodes(*roots: Expr) -> Iterator[Expr]:
-    """Every node below the roots, each distinct key once, children before parents, in a fixed order."""
-    seen: set[Key] = set()
-
-    def visit(node: Expr) -> Iterator[Expr]:
-        if node.key in seen:
-            return
-        for child in node.children:
-            yield from visit(child)
-        if node.key not in seen:
-            seen.add(node.key)
-            yield node
-
-    for root in roots:
-        yield from visit(root)
-
-
-def find_params(*roots: Expr) -> tuple[Param, ...]:
-    """The parameters below the roots, in order of first appearance; one name must mean one set of values."""
-    found: dict[str, Param] = {}
-
-    def visit(node: Expr) -> None:
-        # Not `nodes`: two parameters of one name share a key, and their values must be compared here.
-        if isinstance(node, Param):
-            known = found.setdefault(node.name, node)
-            if known.values != node.values:
-                raise StrategyError(
-                    f"parameter {node.name!r} is declared twice with different values",
-                    seen=f"{known.values[:3]}... and {node.values[:3]}...",
-                    hint="declare it once and use the same object everywhere",
-                )
-        for child in node.children:
-            visit(child)
-
-    for root in roots:
-        visit(root)
-    return tuple(found.values())

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 from grn.kit.errors import StrategyError
-from grn.quant.strategy.expr import Column, Const, Expr, Indicator, Param, lift
+from grn.quant.strategy.expr import Column, Const, Expr, Param, lift
+from grn.quant.strategy.leaves import Indicator
 from grn.quant.strategy.words import close as _close
 from grn.quant.strategy.words import high as _high
 from grn.quant.strategy.words import low as _low

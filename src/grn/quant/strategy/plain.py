@@ -15,18 +15,15 @@ from grn.quant.strategy.expr import (
     Column,
     Const,
     Expr,
-    HostFunction,
-    Indicator,
     Lag,
     Param,
-    PolarsColumn,
-    Timeframe,
     Unary,
     When,
-    nodes,
 )
+from grn.quant.strategy.leaves import HostFunction, Indicator, PolarsColumn, Timeframe
 from grn.quant.strategy.step import Step, StepCall
 from grn.quant.strategy.strategy import Strategy
+from grn.quant.strategy.tree import nodes
 
 _BINARY = frozenset((*ARITHMETIC, *COMPARISON, *LOGIC))
 _UNARY = frozenset(("neg", "abs", "sqrt", "not", "truth", "missing"))

@@ -8,8 +8,10 @@ from functools import cached_property
 from typing import get_args
 
 from grn.kit.errors import StrategyError
-from grn.quant.strategy.expr import Column, Const, Expr, Param, PolarsColumn, condition, find_params, nodes
+from grn.quant.strategy.expr import Column, Const, Expr, Param, condition
+from grn.quant.strategy.leaves import PolarsColumn
 from grn.quant.strategy.rules import Direction
+from grn.quant.strategy.tree import find_params, nodes
 
 NEVER = Const(False)
 

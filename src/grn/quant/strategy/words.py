@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from grn.quant.schema.timeframe import parse_every
-from grn.quant.strategy.expr import Binary, Column, Expr, HostFunction, Timeframe, Unary, When, lift
+from grn.quant.strategy.expr import Binary, Column, Expr, Unary, When, lift
+from grn.quant.strategy.leaves import HostFunction, Timeframe
 
 open_ = Column("open")
 high = Column("high")
