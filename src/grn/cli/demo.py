@@ -14,9 +14,9 @@ import click
 
 if TYPE_CHECKING:
     from grn.ledger import Ledger
-    from grn.quant.judge import Validation
     from grn.quant.result import SweepResult
     from grn.quant.strategy.strategy import Strategy
+    from grn.quant.validate.validation import Validation
 
 DATA = "INDICES"
 FEE = 0.001
@@ -91,11 +91,12 @@ def measure(strategy: Strategy, ledger: Ledger) -> Measured:
     import numpy as np
 
     from grn.quant import Costs, Rules
+    from grn.quant.compute import compute
     from grn.quant.engine.choose import Choice, choose_engine
     from grn.quant.engine.plan import Grid, pin_grid
     from grn.quant.metrics.registry import parse_metrics
     from grn.quant.schema import load_bars
-    from grn.quant.sweep import compute, sweep
+    from grn.quant.sweep import sweep
 
     bars = load_bars(DATA, strategy.needs("next_open"))
     rules, metrics = Rules(costs=Costs(fee=FEE)), parse_metrics()

@@ -10,7 +10,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from grn.quant.judge import Validation
     from grn.quant.leaks import find_leaks
     from grn.quant.result import SweepResult
     from grn.quant.samples import sample
@@ -57,6 +56,7 @@ if TYPE_CHECKING:
         volume,
         when,
     )
+    from grn.quant.validate.validation import Validation
 
 # One line per name: where it lives.  tests/house hold it against the imports above.
 _HOME_OF = {
@@ -69,7 +69,7 @@ _HOME_OF = {
     "Rules": "grn.quant.strategy.rules",
     "Strategy": "grn.quant.strategy.strategy",
     "SweepResult": "grn.quant.result",
-    "Validation": "grn.quant.judge",
+    "Validation": "grn.quant.validate.validation",
     "Value": "grn.quant.strategy.rules",
     "atr": "grn.quant.strategy.indicators",
     "bollinger": "grn.quant.strategy.indicators",

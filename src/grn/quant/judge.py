@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -15,44 +13,10 @@ from grn.quant.metrics.accumulators import accumulator_names
 from grn.quant.metrics.from_accumulators import sharpe_per_period
 from grn.quant.result import SweepResult
 from grn.quant.validate.shuffle import shuffle_market
-from grn.quant.validate.verdict import TrialStats, Verdict, judge
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from grn.quant.validate.validation import Validation
+from grn.quant.validate.verdict import TrialStats, judge
 
 Array = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Validation:
-    """A verdict with what it was computed from.
-
-    Attributes
-    ----------
-    verdict : the decision, its three reasons and all its numbers.
-    row : row of the winner in the result's frame.
-    null_best : annualised Sharpe ratio of the best row of each shuffled sweep: float64 [shuffles].
-    shuffles, block, seed : how the data was shuffled (`block` in bars).
-    """
-
-    verdict: Verdict
-    row: int
-    null_best: Array
-    shuffles: int
-    block: int
-    seed: int
-
-    @property
-    def decision(self) -> str:
-        """``"pass"``, ``"weak"`` or ``"reject"``."""
-        return self.verdict.decision
-
-    def to_dict(self) -> Mapping[str, object]:
-        """Plain values for JSON."""
-        return self.verdict.to_dict()
-
-    def __str__(self) -> str:
-        return "\n".join(self.verdict.lines())
 
 
 def validate(
@@ -114,7 +78,7 @@ def sweep_shuffled(
 
     These sweeps look at no real data in its real order; they are not trials and are not counted.
     """
-    from grn.quant.sweep import run_engine
+    from grn.quant.compute import run_engine
 
     names = accumulator_names(["moments"])
     best = np.full(shuffles, np.nan)

@@ -16,6 +16,7 @@ from grn.kit.files import sha256_hex
 from grn.kit.versions import versions
 from grn.ledger import Ledger
 from grn.quant.engine.plan import Grid
+from grn.quant.result import SweepResult
 from grn.quant.schema import Bars
 from grn.quant.strategy.plain import to_plain
 from grn.quant.strategy.rules import Rules
@@ -120,6 +121,18 @@ def unpack_bars(data: bytes) -> Bars:
         },
         timezone=head["timezone"],
     )
+
+
+def record_trials(ledger: Ledger, run: str, result: SweepResult) -> int:
+    """Enter every combination on every symbol as a trial; return the watermark that counts them all."""
+    name = strategy_key(result.strategy)
+    watermark = 0
+    for one, sharpes in zip(result.bars, result.trial_sharpes, strict=True):
+        keys = trial_keys(result.strategy, result.grid, result.rules, one.identity)
+        watermark = ledger.record_trials(
+            run, data_id=one.identity, strategy_key=name, keys=keys, sharpes=sharpes
+        )
+    return watermark
 
 
 def recall_bars(ledger: Ledger, inputs: Mapping[str, Any]) -> tuple[Bars, ...]:

@@ -10,13 +10,13 @@ from grn.kit.errors import LedgerError, UsageError
 from grn.kit.versions import versions
 from grn.ledger import Ledger
 from grn.quant import record
+from grn.quant.compute import compute
 from grn.quant.engine.choose import choose_engine
 from grn.quant.engine.plan import build_grid, pin_grid
 from grn.quant.metrics.registry import parse_metrics
 from grn.quant.result import SweepResult
 from grn.quant.strategy.plain import from_plain
 from grn.quant.strategy.rules import Rules
-from grn.quant.sweep import compute
 
 
 @dataclass(frozen=True)

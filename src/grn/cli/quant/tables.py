@@ -76,14 +76,13 @@ def write_plan(
 ) -> None:
     """Print what a sweep would run and what it takes."""
     from grn.cli.output import write_facts, write_json
-    from grn.kit.config import load_settings
+    from grn.quant.compute import memory_budget_gib, price_gib
     from grn.quant.engine.choose import choose_engine
     from grn.quant.engine.plan import build_grid, build_layout, build_plan
     from grn.quant.metrics.registry import parse_metrics
     from grn.quant.schema import load_bars
-    from grn.quant.sweep import price
 
-    budget = load_settings().memory_gib
+    budget, source = memory_budget_gib()
     bars = load_bars(data, strategy.needs(fill))
     grid = build_grid(strategy, budget)
     chosen = parse_metrics(metrics)
@@ -95,8 +94,9 @@ def write_plan(
         "combinations": len(grid),
         "bar_combinations": len(grid) * sum(map(len, bars)),
         "series": build_layout(plan, grid).n_rows,
-        "memory_gib": round(price(strategy, grid, bars, chosen), 3),
-        "budget_gib": budget,
+        "memory_gib": round(price_gib(strategy, len(grid), bars, chosen), 3),
+        "budget_gib": round(budget, 3),
+        "budget_from": source,
         "engine": choice.engine,
         "because": choice.reason,
     }

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from grn.quant.judge import Validation
     from grn.quant.result import SweepResult
+    from grn.quant.validate.validation import Validation
 
 
 def judge_with_progress(

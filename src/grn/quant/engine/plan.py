@@ -205,20 +205,6 @@ def build_table(plan: Plan, layout: Layout, bars: Bars) -> npt.NDArray[np.float6
     return table
 
 
-def price_memory(
-    plan: Plan, layout: Layout, grid: Grid, n_symbols: int, n_bars: int, n_accumulators: int, n_metrics: int
-) -> float:
-    """Peak memory of a sweep in GiB, from its sizes alone.
-
-    Counted: one symbol's table (twice: families of outputs are kept beside it), rows, accumulators of one
-    symbol, and the result frame of all symbols (twice: it is assembled from columns).
-    """
-    table = 2 * layout.n_rows * (plan.pad + n_bars) * 8
-    lanes = len(grid) * (layout.rows.shape[1] * 4 + len(grid.params) * 8 + n_accumulators * 8)
-    frame = 2 * n_symbols * len(grid) * (len(grid.params) + n_metrics + 2) * 8
-    return float(table + lanes + frame) / GIB
-
-
 def chunks(total: int, size: int) -> Iterator[tuple[int, int]]:
     """Half-open ranges that cover ``range(total)``."""
     for start in range(0, total, size):
@@ -227,5 +213,4 @@ def chunks(total: int, size: int) -> Iterator[tuple[int, int]]:
 
 __all__: Sequence[str] = [
     "Grid", "Layout", "Plan", "build_grid", "build_layout", "build_plan", "build_table", "chunks", "pin_grid",
-    "price_memory",
 ]  # fmt: skip

@@ -1,0 +1,145 @@
+"""The numbers of a sweep alone: priced, run, put into a frame.  No ledger, no files."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from grn.hw.memory import read_memory
+from grn.kit.config import load_settings
+from grn.kit.errors import BudgetError
+from grn.quant.engine import cpu, reference
+from grn.quant.engine.choose import Choice
+from grn.quant.engine.plan import GIB, Grid, build_layout, build_plan
+from grn.quant.metrics.accumulators import accumulator_names
+from grn.quant.metrics.from_accumulators import metric_columns, sharpe_per_period
+from grn.quant.metrics.registry import Metric, groups_needed
+from grn.quant.result import SweepResult
+from grn.quant.schema import Bars
+from grn.quant.strategy.rules import Rules
+from grn.quant.strategy.strategy import Strategy
+from grn.quant.strategy.tree import find_params
+
+Array = npt.NDArray[np.float64]
+Advance = Callable[[int], None]
+"""Called with the number of combinations just finished."""
+
+
+def memory_budget_gib(wanted_gib: float | None = None) -> tuple[float, str]:
+    """Memory that a sweep may plan with, and where the figure comes from.
+
+    The smaller of the budget (argument, else configuration) and what the machine has left now.
+    """
+    budget = load_settings().memory_gib if wanted_gib is None else wanted_gib
+    available = read_memory(Path("/")).available
+    if available is not None and available / GIB < budget:
+        return available / GIB, f"memory available now; the budget is {budget:g} GiB"
+    return budget, "memory budget"
+
+
+def price_gib(
+    strategy: Strategy, n_combinations: int, bars: Sequence[Bars], metrics: Sequence[Metric]
+) -> float:
+    """Peak memory of a sweep in GiB, from its sizes alone: nothing is allocated.
+
+    Counted: one symbol's table of series (twice: all outputs of an indicator are kept beside it), what each
+    combination reads and sums up, and the frame of all symbols (twice: it is assembled from columns).
+    """
+    plan = build_plan(strategy)
+    rows = sum(math.prod(len(p.values) for p in find_params(leaf)) for leaf in plan.leaves)
+    n_params = len(strategy.params)
+    n_sums = len(accumulator_names(_groups(metrics)))
+    table = 2 * rows * (plan.pad + max(map(len, bars))) * 8
+    lanes = n_combinations * (len(plan.leaves) * (4 + 8) + n_params * 8 + len(bars) * n_sums * 8)
+    frame = 2 * len(bars) * n_combinations * (n_params + len(metrics) + 2) * 8
+    return float(table + lanes + frame) / GIB
+
+
+def check_price(
+    strategy: Strategy,
+    grid: Grid,
+    bars: Sequence[Bars],
+    metrics: Sequence[Metric],
+    budget_gib: float,
+    source: str,
+) -> None:
+    """Refuse a sweep that is priced above its budget.
+
+    Raises
+    ------
+    BudgetError : the message has the price and the budget.
+    """
+    need_gib = price_gib(strategy, len(grid), bars, metrics)
+    if need_gib > budget_gib:
+        raise BudgetError(
+            f"the sweep needs {need_gib:,.3g} GiB of {budget_gib:.3g} GiB ({source})",
+            seen=f"{len(grid):,} combinations, {len(bars)} symbols, {max(map(len, bars)):,} bars",
+            hint="take fewer values or fewer metrics, or raise memory_gib in the configuration",
+        )
+
+
+def compute(
+    strategy: Strategy,
+    bars: tuple[Bars, ...],
+    grid: Grid,
+    rules: Rules,
+    metrics: Sequence[Metric],
+    choice: Choice,
+    *,
+    ppy: float,
+    threads: int | None = None,
+    progress: Advance | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> SweepResult:
+    """Run a grid and compute its metrics; used by sweeps and by replays."""
+    began = clock()
+    groups = _groups(metrics)
+    names = accumulator_names(groups)
+    sums = run_engine(strategy, bars, grid, rules, groups, choice.engine, threads, progress)
+    ran = clock()
+    columns: dict[str, list[Array]] = {m.name: [] for m in metrics}
+    sharpes: list[Array] = []
+    for one, values in zip(bars, sums, strict=True):
+        table = {name: values[:, k] for k, name in enumerate(names)}
+        sharpes.append(sharpe_per_period(table, n_bars=len(one)))
+        part = metric_columns(table, n_bars=len(one), initial=rules.cash, ppy=ppy, metrics=metrics)
+        for name, column in part.items():
+            columns[name].append(column)
+    result = SweepResult.assemble(
+        strategy, bars, grid, rules, metrics, columns, choice=choice, ppy=ppy, trial_sharpes=tuple(sharpes)
+    )
+    if any(m.second_pass for m in metrics):
+        result = result.with_second_pass()
+    return result.timed({"run": ran - began, "total": clock() - began})
+
+
+def run_engine(
+    strategy: Strategy,
+    bars: Sequence[Bars],
+    grid: Grid,
+    rules: Rules,
+    groups: Sequence[str],
+    engine: str,
+    threads: int | None,
+    progress: Advance | None = None,
+) -> list[Array]:
+    """Accumulators per symbol: float64 [C, accumulators] each."""
+    plan = build_plan(strategy)
+    if engine == "reference":
+        return [reference.run(plan, grid, one, rules, groups) for one in bars]
+    layout = build_layout(plan, grid)
+    workers = threads or load_settings().threads or cpu.default_threads()
+    return [
+        cpu.run(plan, layout, grid, one, rules, groups, threads=workers, progress=progress) for one in bars
+    ]
+
+
+def _groups(metrics: Sequence[Metric]) -> tuple[str, ...]:
+    # Moments always: a trial's Sharpe ratio goes into the ledger whatever was asked for.
+    needed = set(groups_needed(metrics)) | {"moments"}
+    return tuple(sorted(needed - {"always"}))
