@@ -59,6 +59,19 @@ def test_overflow_is_forgotten() -> None:
     assert evaluate("sma", [x], {"n": 3}, jit=True)[0][-2:].tolist() == [2.0, 3.0]
 
 
+@given(x=st.lists(st.one_of(prices, st.floats(1.0, 1e300)), max_size=20))
+def test_span_of_one_is_the_series_itself(x: list[float]) -> None:
+    """With n = 1 nothing of the past is left: averages are the series, ATR is the true range, exactly."""
+    series = np.array(x)
+    for name in ("sma", "ema", "wma", "rolling_sum"):
+        np.testing.assert_array_equal(evaluate(name, [series], {"n": 1}, jit=True)[0], series)
+    still = np.ones(len(x))
+    np.testing.assert_array_equal(
+        evaluate("atr", [series, np.zeros(len(x)), still], {"n": 1}, jit=True)[0][1:],
+        np.maximum(series, 1.0)[1:],
+    )
+
+
 def test_no_drift_over_ten_million_bars() -> None:
     """After ten million bars the running mean is still the exact mean of its window, rounded once."""
     rng = np.random.default_rng(11)

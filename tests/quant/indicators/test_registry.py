@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import textwrap
 
 import numpy as np
 import pytest
 
 from grn.kit.errors import StrategyError
+from grn.quant.indicators.compiled import kernel_source
 from grn.quant.indicators.page import render
 from grn.quant.indicators.registry import INDICATORS, evaluate, get, jitted
 
@@ -102,9 +104,18 @@ def test_compiled_once_for_read_only_and_writable_inputs() -> None:
     """Bars are read-only, intermediate results are not; both use the one compiled version."""
     frozen = X.copy()
     frozen.flags.writeable = False
-    assert np.array_equal(*(evaluate("wma", [x], {"n": 3}, jit=True)[0] for x in (X, frozen)), equal_nan=True)
+    first, second = (evaluate("wma", [x], {"n": 3}, jit=True)[0] for x in (X, frozen))
+    np.testing.assert_array_equal(first, second)
     assert len(jitted("wma").nopython_signatures) == 1  # type: ignore[attr-defined]
     assert jitted("wma") is jitted("wma")
+
+
+def test_disk_cache_follows_called_kernels() -> None:
+    """What names a compiled kernel on disk covers every kernel it calls, in whichever file."""
+    source = kernel_source(get("bollinger").kernel)
+    assert all(f"def {name}(" in source for name in ("bollinger", "sma", "rolling_sum", "rolling_std"))
+    name = jitted("bollinger").py_func.__qualname__  # type: ignore[attr-defined]
+    assert re.fullmatch("bollinger_[0-9a-f]{12}", name)
 
 
 def test_page_documents_every_indicator() -> None:

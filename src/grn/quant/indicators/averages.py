@@ -48,8 +48,8 @@ def rolling_sum(
             low += (high - (total - part)) - (x[t - n] + part)
             high = total + low
             low -= high - total
-            # "Not inside", not "outside": a sum that has overflowed to NaN must be built again as well.
-            if not (peak / 1048576.0 <= abs(high) <= 1e300):
+            # "Not above" rather than "below": an overflowed sum has become NaN and must be built again too.
+            if not (abs(high) >= peak / 1048576.0):
                 high = low = peak = 0.0
                 for i in range(t - n + 1, t + 1):
                     total = high + x[i]
@@ -70,8 +70,8 @@ def rolling_sum(
 def sma(x: Sequence[float], n: int, rest: MutableSequence[float], out: MutableSequence[float]) -> None:
     """Mean of the last ``n`` values, rounded once from the sum of 106 bits.
 
-    The remainder ``sum - n * mean`` is taken exactly (``mean`` is split into halves of 27 bits: Dekker 1971,
-    section 5; exact for n < 2**26), so a constant window gives the constant itself. Without that step
+    The remainder ``sum - n * mean`` is taken exactly (``mean`` is split into halves of 27 bits: Dekker 1971;
+    exact for n < 2**26), so a constant window gives the constant itself. Without that step
     ``n * c / n`` misses ``c`` for many n, and two averages of a flat market would cross.
     """
     rolling_sum(x, n, rest, out)

@@ -7,11 +7,13 @@ import inspect
 import threading
 from collections.abc import Callable, Mapping
 from types import FunctionType
+from typing import Any
 
 from grn.quant.indicators.spec import Indicator
 
 Kernel = Callable[..., None]
 
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False}
 _lock = threading.Lock()
 _compiled: dict[Kernel, Kernel] = {}
 
@@ -32,9 +34,9 @@ def _compile(indicator: Indicator, entries: Mapping[Kernel, Indicator]) -> Kerne
 
         callees = _callees(indicator.kernel)
         called = {name: _compile(entries[kernel], entries) for name, kernel in callees.items()}
-        _compiled[indicator.kernel] = numba.njit(
-            _signature(indicator), nogil=True, cache=True, error_model="numpy", fastmath=False
-        )(_linked(indicator.kernel, called))
+        _compiled[indicator.kernel] = numba.njit(_signature(indicator), cache=True, **_OPTIONS)(
+            _linked(indicator.kernel, called)
+        )
     return _compiled[indicator.kernel]
 
 
@@ -47,18 +49,20 @@ def _callees(kernel: Kernel) -> dict[str, Kernel]:
 def _linked(kernel: Kernel, called: Mapping[str, Kernel]) -> FunctionType:
     """Copy ``kernel`` so that the names it calls mean compiled functions.
 
-    Numba's disk cache notices a change in the kernel's own file only. The copy is therefore named after the
-    source of everything that is compiled into it: an edited callee in another file is never served stale.
+    Numba's disk cache notices a change in the kernel's own file only. The copy is therefore named after all
+    that its machine code depends on: an edited callee in another file is never served stale.
     """
     assert isinstance(kernel, FunctionType)
     linked = FunctionType(kernel.__code__, {**kernel.__globals__, **called}, kernel.__name__)
     linked.__module__ = kernel.__module__
-    linked.__qualname__ = f"{kernel.__qualname__}_{hashlib.sha256(_source(kernel).encode()).hexdigest()[:12]}"
+    digest = hashlib.sha256(f"{_OPTIONS}{kernel_source(kernel)}".encode()).hexdigest()
+    linked.__qualname__ = f"{kernel.__qualname__}_{digest[:12]}"
     return linked
 
 
-def _source(kernel: Kernel) -> str:
-    return inspect.getsource(kernel) + "".join(_source(callee) for callee in _callees(kernel).values())
+def kernel_source(kernel: Kernel) -> str:
+    """Return the source of a kernel and of all kernels that it calls, directly or not."""
+    return inspect.getsource(kernel) + "".join(kernel_source(callee) for callee in _callees(kernel).values())
 
 
 def _signature(indicator: Indicator) -> object:

@@ -125,7 +125,7 @@ FAMILY = (
         summary="Moving average convergence/divergence: fast EMA minus slow EMA, and its EMA.",
         formula="line = ema(x, fast) − ema(x, slow); signal = ema(line, signal); histogram = line − signal; "
         "all three start where signal does",
-        source="Appel, Technical Analysis: Power Tools for Active Investors (2005), ch. 8",
+        source="Appel, Technical Analysis: Power Tools for Active Investors (2005)",
         talib="MACD",
         differs="line is exactly ema(x, fast) − ema(x, slow), each seeded at its own bar. TA-Lib seeds the "
         "fast EMA later, with the mean of the fast bars that end at bar slow−1; what that changes shrinks by "

@@ -172,7 +172,7 @@ FAMILY = (
         warmup=bars("n", -1),
         summary="Standard deviation of the last n values (population; ddof=1 for the sample's).",
         formula="value[t] = √( Σ (x[i] − mean)² / (n − ddof) ), i = t−n+1 … t",
-        source="definition, two-pass: Chan, Golub, LeVeque, The American Statistician 37(3), 1983, eq. 1.1",
+        source="definition; two passes: Chan, Golub, LeVeque, The American Statistician 37(3), 1983",
         talib="STDDEV",
         differs="Same numbers with ddof=0, the only divisor TA-Lib knows.",
     ),

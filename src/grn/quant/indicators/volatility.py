@@ -79,7 +79,7 @@ FAMILY = (
         warmup=bars("n", -1),
         summary="Bollinger bands: SMA and k standard deviations (population) to either side.",
         formula="middle = sma(x, n); upper, lower = middle ± k · rolling_std(x, n, ddof=0)",
-        source="Bollinger, Bollinger on Bollinger Bands (2001), ch. 7",
+        source="Bollinger, Bollinger on Bollinger Bands (2001)",
         talib="BBANDS",
         differs="Same numbers. Default n is 20; TA-Lib's is 5.",
     ),
