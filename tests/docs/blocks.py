@@ -20,7 +20,7 @@ from sybil import Document, Example
 from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
 ROOT = Path(__file__).parents[2]
-FENCE = re.compile(r"^```+\s*([^\s`]*)", re.MULTILINE)
+FENCE = re.compile(r"^```+[ \t]*([^\s`]*)", re.MULTILINE)
 
 RUN = {"python", "console"}
 """Languages that are executed: Python in one namespace per page, console as ``$ grn …`` and its output."""

@@ -32,6 +32,13 @@ def test_blocks_name_a_language(page: Path) -> None:
     assert not odd
 
 
+def test_languages_are_found(tmp_path: Path) -> None:
+    """A block without a language is one, whatever its first word; directives are none."""
+    page = tmp_path / "page.md"
+    page.write_text("```\nmake\n```\n\n```pyhton\n```\n\n```{toctree}\nindex\n```\n\n``` sh\nls\n```\n")
+    assert list(languages(page)) == [(1, ""), (5, "pyhton"), (12, "sh")]
+
+
 @pytest.mark.usefixtures("reader")
 @pytest.mark.parametrize(
     ("text", "fault"),
