@@ -72,7 +72,8 @@ def check_price(
 
     Raises
     ------
-    BudgetError : the message has the price and the budget.
+    BudgetError
+        The message has the price and the budget.
     """
     need_gib = price_gib(strategy, len(grid), bars, metrics)
     if need_gib > budget_gib:

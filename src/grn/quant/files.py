@@ -36,8 +36,10 @@ def load_strategy_file(path: str | Path) -> StrategyFile:
 
     Raises
     ------
-    UsageError : there is no such file.
-    StrategyError : it raises, or does not define exactly one strategy.
+    UsageError
+        There is no such file.
+    StrategyError
+        It raises, or does not define exactly one strategy.
     """
     file = Path(path)
     if not file.is_file():

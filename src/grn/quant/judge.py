@@ -35,12 +35,18 @@ def validate(
 
     Parameters
     ----------
-    result : a recorded sweep.
-    shuffles : shuffled data sets to sweep (0: skip them; then nothing passes).
-    block : bars per block; longer blocks keep more of the data's own memory.
-    seed : seed of the first shuffle; shuffle k uses ``seed + k``.
-    trials : count to use instead of the one at the run's watermark.
-    progress : called with the number of shuffles done.
+    result
+        A recorded sweep.
+    shuffles
+        Shuffled data sets to sweep (0: skip them; then nothing passes).
+    block
+        Bars per block; longer blocks keep more of the data's own memory.
+    seed
+        Seed of the first shuffle; shuffle k uses ``seed + k``.
+    trials
+        Count to use instead of the one at the run's watermark.
+    progress
+        Called with the number of shuffles done.
     """
     count = trials or result.trials
     if count is None:

@@ -64,15 +64,21 @@ def find_leaks(
 
     Parameters
     ----------
-    strategy : what to check.
-    bars : data to check it on; cuts are spread over each symbol, the last bars included.
-    cuts : truncations per symbol.
-    combinations : parameter settings, spread over the grid (the first and the last included).
-    seed : of the positions between the fixed ones.
+    strategy
+        What to check.
+    bars
+        Data to check it on; cuts are spread over each symbol, the last bars included.
+    cuts
+        Truncations per symbol.
+    combinations
+        Parameter settings, spread over the grid (the first and the last included).
+    seed
+        Of the positions between the fixed ones.
 
     Returns
     -------
-    LeakReport : at most one leak per symbol, side and setting, at the earliest bar found.
+    LeakReport
+        At most one leak per symbol, side and setting, at the earliest bar found.
     """
     grid = build_grid(strategy, memory_gib=8.0)
     rows = np.unique(np.linspace(0, len(grid) - 1, min(combinations, len(grid))).round().astype(int))

@@ -25,9 +25,12 @@ class Replay:
 
     Attributes
     ----------
-    result : as the run returned it, with the trials counted at the run's own watermark.
-    same : whether the frame has the bytes that were recorded.
-    changed : versions that differ from the recorded ones: name -> (then, now).
+    result
+        As the run returned it, with the trials counted at the run's own watermark.
+    same
+        Whether the frame has the bytes that were recorded.
+    changed
+        Versions that differ from the recorded ones: name -> (then, now).
     """
 
     result: SweepResult
@@ -40,13 +43,17 @@ def replay(ledger: Ledger, run: str, *, threads: int | None = None, memory_gib: 
 
     Parameters
     ----------
-    ledger : where it is recorded.
-    run : run id or a unique beginning of one.
+    ledger
+        Where it is recorded.
+    run
+        Run id or a unique beginning of one.
 
     Raises
     ------
-    UsageError : there is no such run, or it is no sweep or backtest.
-    LedgerError : the run did not finish, or its data is damaged.
+    UsageError
+        There is no such run, or it is no sweep or backtest.
+    LedgerError
+        The run did not finish, or its data is damaged.
     """
     entry = ledger.show(run)
     inputs: Mapping[str, Any] = entry.inputs

@@ -37,12 +37,16 @@ class SweepResult:
 
     Attributes
     ----------
-    frame : one row per symbol and combination: `symbol`, the parameters, the metrics.  Row i belongs to
-        symbol ``i // C`` and combination ``i % C``.
-    trial_sharpes : per symbol, the per-period Sharpe ratio of every combination: float64 [C].
-    run, result_key, trials : names of the run and the trials counted on its data at its watermark; empty
-        when the run was not recorded.
-    timings_s : seconds of the engine ("run") and of everything ("total").
+    frame
+        One row per symbol and combination: `symbol`, the parameters, the metrics.  Row i belongs to symbol
+        ``i // C`` and combination ``i % C``.
+    trial_sharpes
+        Per symbol, the per-period Sharpe ratio of every combination: float64 [C].
+    run, result_key, trials
+        Names of the run and the trials counted on its data at its watermark; empty when the run was not
+        recorded.
+    timings_s
+        Seconds of the engine ("run") and of everything ("total").
     """
 
     strategy: Strategy
@@ -110,7 +114,8 @@ class SweepResult:
 
         Raises
         ------
-        UsageError : the metric was not computed, or is missing in every row.
+        UsageError
+            The metric was not computed, or is missing in every row.
         """
         if by not in {m.name for m in self.metrics}:
             raise UsageError(

@@ -47,22 +47,35 @@ def sweep(
 
     Parameters
     ----------
-    strategy : what to run; its parameters span the grid.
-    data : a Polars frame, a file, a sample name or bars (see `load_bars`).
-    costs, fill, size, cash : the rules (see :class:`Rules`); each symbol has an account of its own.
-    metrics : names, "default" (all that one pass gives) or "all".
-    engine : "auto", "cpu" or "reference"; the numbers are the same bits.
-    threads : threads of the cpu engine; default all processors of this process.  No number depends on it.
-    memory_gib : memory budget; default from the configuration (24 GiB), and never more than is available.
-    periods_per_year : bars per year for annual figures; default inferred from the timestamps.
-    ledger : where the trials are recorded; default the node's own ledger.
-    progress : called with the number of combinations just finished.
-    command : name of the run in the ledger.
+    strategy
+        What to run; its parameters span the grid.
+    data
+        A Polars frame, a file, a sample name or bars (see `load_bars`).
+    costs, fill, size, cash
+        The rules (see :class:`Rules`); each symbol has an account of its own.
+    metrics
+        names, "default" (all that one pass gives) or "all".
+    engine
+        "auto", "cpu" or "reference"; the numbers are the same bits.
+    threads
+        Threads of the cpu engine; default all processors of this process.  No number depends on it.
+    memory_gib
+        Memory budget; default from the configuration (24 GiB), and never more than is available.
+    periods_per_year
+        Bars per year for annual figures; default inferred from the timestamps.
+    ledger
+        Where the trials are recorded; default the node's own ledger.
+    progress
+        Called with the number of combinations just finished.
+    command
+        Name of the run in the ledger.
 
     Raises
     ------
-    BudgetError : priced above the memory budget; nothing was run.
-    DataError, StrategyError, UsageError : the inputs do not make sense.
+    BudgetError
+        Priced above the memory budget; nothing was run.
+    DataError, StrategyError, UsageError
+        The inputs do not make sense.
     """
     rules = Rules(fill=fill, costs=costs or Costs(), size=size or AllCash(), cash=cash)
     budget_gib, source = memory_budget_gib(memory_gib)

@@ -40,7 +40,8 @@ def choose_engine(strategy: Strategy, wanted: str = "auto") -> Choice:
 
     Raises
     ------
-    UnsupportedError : the engine asked for cannot run it; the message says what stands in the way.
+    UnsupportedError
+        The engine asked for cannot run it; the message says what stands in the way.
     """
     why = refusals(strategy)
     if wanted == "auto":

@@ -28,9 +28,10 @@ class Path:
 
     Attributes
     ----------
-    cash, position, equity : float64 [T], after the orders of each bar, at its close.
-    legs : float64 [L, 8]: bar, order, leg (open, close, forced), signed units, fill price, traded value,
-        fees,
+    cash, position, equity
+        float64 [T], after the orders of each bar, at its close.
+    legs
+        float64 [L, 8]: bar, order, leg (open, close, forced), signed units, fill price, traded value, fees,
         equity before the order.  A reversal is one order with two legs.
     """
 

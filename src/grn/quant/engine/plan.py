@@ -25,8 +25,10 @@ class Grid:
 
     Attributes
     ----------
-    params : parameters, in column order.
-    values : float64 [C, P], one row per combination; the first parameter varies slowest.
+    params
+        parameters, in column order.
+    values
+        float64 [C, P], one row per combination; the first parameter varies slowest.
     """
 
     params: tuple[Param, ...]
@@ -52,8 +54,10 @@ def build_grid(strategy: Strategy, memory_gib: float) -> Grid:
 
     Raises
     ------
-    BudgetError : the combinations alone would not fit into the memory budget (priced before they are built).
-    StrategyError : no combination is left.
+    BudgetError
+        The combinations alone would not fit into the memory budget (priced before they are built).
+    StrategyError
+        No combination is left.
     """
     params = strategy.params
     count = math.prod(len(p.values) for p in params)
@@ -128,9 +132,12 @@ class Plan:
 
     Attributes
     ----------
-    signals : the four conditions (long entry, long exit, short entry, short exit).
-    leaves : series nodes that the fused part reads, in order of first appearance.
-    pad : missing bars in front of every series.
+    signals
+        The four conditions (long entry, long exit, short entry, short exit).
+    leaves
+        Series nodes that the fused part reads, in order of first appearance.
+    pad
+        Missing bars in front of every series.
     """
 
     signals: tuple[Expr, Expr, Expr, Expr]
@@ -160,8 +167,10 @@ class Layout:
 
     Attributes
     ----------
-    rows : int32 [C, leaves], row of the table per combination and leaf.
-    bindings : per leaf, the distinct parameter settings in table order.
+    rows
+        int32 [C, leaves], row of the table per combination and leaf.
+    bindings
+        Per leaf, the distinct parameter settings in table order.
     """
 
     rows: npt.NDArray[np.int32]

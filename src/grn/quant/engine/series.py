@@ -45,8 +45,10 @@ class Evaluator:
 
     Parameters
     ----------
-    bars : checked bars of one symbol.
-    jit : compiled indicators and steps (True), or the same functions in plain Python (False).
+    bars
+        Checked bars of one symbol.
+    jit
+        Compiled indicators and steps (True), or the same functions in plain Python (False).
     """
 
     def __init__(self, bars: Bars, *, jit: bool = True) -> None:

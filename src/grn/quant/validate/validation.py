@@ -19,10 +19,14 @@ class Validation:
 
     Attributes
     ----------
-    verdict : the decision, its three reasons and all its numbers.
-    row : row of the winner in the result's frame.
-    null_best : annualised Sharpe ratio of the best row of each shuffled sweep: float64 [shuffles].
-    shuffles, block, seed : how the data was shuffled (`block` in bars).
+    verdict
+        The decision, its three reasons and all its numbers.
+    row
+        Row of the winner in the result's frame.
+    null_best
+        Annualised Sharpe ratio of the best row of each shuffled sweep: float64 [shuffles].
+    shuffles, block, seed
+        How the data was shuffled (`block` in bars).
     """
 
     verdict: Verdict
