@@ -87,7 +87,8 @@ def pick_data(file: StrategyFile, data: str | None) -> Any:
 
     Raises
     ------
-    UsageError : neither names any.
+    UsageError
+        Neither names any.
     """
     if data is not None:
         return data
@@ -139,10 +140,11 @@ def set_params(strategy: Strategy, settings: Mapping[str, tuple[float, ...]]) ->
 
     Raises
     ------
-    UsageError : it has no such parameter.
+    UsageError
+        It has no such parameter.
     """
     from grn.quant.strategy.expr import param
-    from grn.quant.strategy.plain import from_plain, to_plain
+    from grn.quant.strategy.plain import find_steps, from_plain, to_plain
 
     if not settings:
         return strategy
@@ -159,4 +161,4 @@ def set_params(strategy: Strategy, settings: Mapping[str, tuple[float, ...]]) ->
                 f"parameter {name!r} takes whole numbers", seen=", ".join(f"{v:g}" for v in values)
             )
         known[name]["values"] = list(checked.values)
-    return from_plain(plain)
+    return from_plain(plain, find_steps(strategy))

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from grn.kit.errors import StrategyError
 
@@ -130,6 +130,9 @@ class Expr:
     def __xor__(self, other: object) -> Expr:
         return Binary("xor", condition(self), condition(other))
 
+    def __rxor__(self, other: object) -> Expr:
+        return Binary("xor", condition(other), condition(self))
+
     def __invert__(self) -> Expr:
         return Unary("not", condition(self))
 
@@ -200,8 +203,9 @@ class Param(Expr):
 
     @cached_property
     def key(self) -> Key:
-        # The values are no part of the identity of a strategy: a trial is one strategy at one value.
-        return ("param", self.name, "int" if self.integer else "float")
+        # Neither the values nor their type are part of the identity of a strategy: a trial is one strategy at
+        # one value, whichever others a sweep tries beside it.
+        return ("param", self.name)
 
     def __str__(self) -> str:
         return self.name
@@ -323,8 +327,9 @@ def lift(value: object) -> Expr:
         from grn.quant.strategy.leaves import PolarsColumn
 
         return PolarsColumn(value)  # type: ignore[arg-type]  # checked without importing polars
-    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
-        return Const(value.item())
+    plain = value.item() if hasattr(value, "item") and getattr(value, "ndim", None) == 0 else None
+    if isinstance(plain, bool | int | float):
+        return Const(plain)
     raise StrategyError(
         "this cannot be part of a strategy expression",
         seen=f"{type(value).__name__} {value!r:.60}",
@@ -340,17 +345,22 @@ def condition(value: object) -> Expr:
 
 def param(name: str, values: Iterable[float]) -> Param:
     """Declare a parameter and the values that a sweep tries: ``param("fast", range(2, 101))``."""
-    if not name.isidentifier():
+    if not str(name).isidentifier() or str(name) != name:
         raise StrategyError(
             "a parameter name must be an identifier", seen=repr(name), hint='param("fast", range(2, 101))'
         )
-    if isinstance(values, int | float):
-        values = (values,)
+    if isinstance(values, int | float) or getattr(values, "ndim", None) == 0:
+        values = (values,)  # type: ignore[assignment]  # one number, of Python or NumPy
+    if not isinstance(values, Iterable):
+        raise StrategyError(
+            f"parameter {name!r} takes numbers", seen=repr(values), hint=f'param("{name}", [10, 20])'
+        )
     listed: list[float] = []
-    for value in values:
-        plain = value.item() if hasattr(value, "item") else value
+    given: Iterable[Any] = values
+    for value in given:
+        plain = value.item() if getattr(value, "ndim", None) == 0 else value
         if isinstance(plain, bool) or not isinstance(plain, int | float) or not math.isfinite(plain):
-            raise StrategyError(f"parameter {name!r} takes finite numbers", seen=repr(plain))
+            raise StrategyError(f"parameter {name!r} takes finite numbers", seen=f"{plain!r:.60}")
         listed.append(plain)
     if not listed:
         raise StrategyError(f"parameter {name!r} has no values", seen=repr(values), hint="the range is empty")

@@ -57,7 +57,8 @@ def build(name: str, inputs: Sequence[object], params: Sequence[object]) -> tupl
 
     Raises
     ------
-    StrategyError : a parameter is no number or `param`, or one of its values is outside the range.
+    StrategyError
+        A parameter is no number or `param`, or one of its values is outside the range.
     """
     from grn.quant.indicators.registry import get
 
@@ -73,7 +74,7 @@ def build(name: str, inputs: Sequence[object], params: Sequence[object]) -> tupl
             )
         # Every value that a sweep would try is checked here, where the author of the strategy can see it.
         for number in value.values if isinstance(value, Param) else (value.value,):
-            declared.check(name, int(number) if number == int(number) else number)
+            declared.check(name, int(number) if float(number).is_integer() else number)
         values.append(value)
     series = tuple(lift(x) for x in inputs)
     return tuple(Indicator(name, output, series, tuple(values)) for output in spec.outputs)

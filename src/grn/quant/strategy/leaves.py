@@ -105,8 +105,8 @@ class PolarsColumn(Expr):
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
-        """Columns of the data that the Polars expression reads."""
-        return tuple(sorted(set(self.expression.meta.root_names())))
+        """Columns of the data that the Polars expression reads; `ts` is always at hand."""
+        return tuple(sorted(set(self.expression.meta.root_names()) - {"ts"}))
 
     @cached_property
     def key(self) -> Key:

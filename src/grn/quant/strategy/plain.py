@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from grn.kit.errors import StrategyError
@@ -36,13 +36,14 @@ def to_plain(strategy: Strategy) -> dict[str, object]:
         "signals": [_listed(s.key) for s in strategy.signals],
         "where": None if strategy.where is None else _listed(strategy.where.key),
         "params": [{"name": p.name, "integer": p.integer, "values": list(p.values)} for p in strategy.params],
+        "interpreted": sorted({s.source for s in find_steps(strategy) if not s.jit}),
     }
 
 
-def from_plain(data: Mapping[str, Any]) -> Strategy:
+def from_plain(data: Mapping[str, Any], steps: Iterable[Step] = ()) -> Strategy:
     """Restore a strategy from :func:`to_plain`.
 
-    Step functions are compiled again from their recorded source; they find `math` and `np` in scope.
+    Step functions are defined again from their recorded source, unless the very same one is among `steps`.
     """
     params = {
         p["name"]: Param(
@@ -50,7 +51,7 @@ def from_plain(data: Mapping[str, Any]) -> Strategy:
         )
         for p in data["params"]
     }
-    reader = _Reader(params)
+    reader = _Reader(params, steps, frozenset(data["interpreted"]))
     entry, leave, short_entry, short_exit = (reader.read(s) for s in data["signals"])
     where = None if data["where"] is None else reader.read(data["where"])
     return Strategy(
@@ -58,9 +59,9 @@ def from_plain(data: Mapping[str, Any]) -> Strategy:
     )
 
 
-def needs_polars(strategy: Strategy) -> bool:
-    """Whether a signal contains a Polars expression."""
-    return any(isinstance(n, PolarsColumn) for n in nodes(*strategy.signals))
+def find_steps(strategy: Strategy) -> tuple[Step, ...]:
+    """Step functions that the signals call, in a fixed order."""
+    return tuple(dict.fromkeys(n.step for n in nodes(*strategy.signals) if isinstance(n, StepCall)))
 
 
 def _listed(key: object) -> object:
@@ -74,9 +75,11 @@ def _number(value: object) -> float:
 class _Reader:
     """Reads canonical keys (as nested lists) back into expressions."""
 
-    def __init__(self, params: Mapping[str, Param]) -> None:
-        self.params = params
-        self.steps: dict[tuple[str, int], Step] = {}
+    def __init__(
+        self, params: Mapping[str, Param], steps: Iterable[Step], interpreted: frozenset[str]
+    ) -> None:
+        self.params, self.interpreted = params, interpreted
+        self.steps = {(s.source, s.state): s for s in steps}
 
     def read(self, key: Sequence[Any]) -> Expr:
         head, *rest = key
@@ -85,7 +88,7 @@ class _Reader:
             "true": lambda: Const(True),
             "false": lambda: Const(False),
             "const": lambda v: Const(_number(v)),
-            "param": lambda name, _: self.params[name],
+            "param": lambda name: self.params[name],
             "lag": lambda x, n: Lag(self.read(x), n if isinstance(n, int) else self.params[n[1]]),
             "when": lambda a, b, c: When(self.read(a), self.read(b), self.read(c)),
             "indicator": self._indicator,
@@ -121,5 +124,7 @@ class _Reader:
     def _step(self, source: str, state: int, inputs: Sequence[Any], params: Sequence[Any]) -> Expr:
         found = self.steps.get((source, state))
         if found is None:
-            found = self.steps[source, state] = Step.from_source(source, state)
+            found = self.steps[source, state] = Step.from_source(
+                source, state, jit=source not in self.interpreted
+            )
         return StepCall(found, self._numbers(inputs), self._numbers(params))

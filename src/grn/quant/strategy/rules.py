@@ -16,15 +16,20 @@ Fill = Literal["next_open", "close"]
 Direction = Literal["long", "short", "both"]
 
 
-def _number(name: str, value: object, low: float, high: float, *, open_low: bool = False) -> float:
+def _number(name: str, value: object, allowed: Callable[[float], bool], bounds: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise UsageError(f"{name} must be a finite number", seen=repr(value))
-    if not (low < value if open_low else low <= value) or not value < high:
-        bound = f"{'above' if open_low else 'at least'} {low:g}" + (
-            f" and below {high:g}" if high < math.inf else ""
-        )
-        raise UsageError(f"{name} must be {bound}", seen=f"{value:g}")
-    return float(value)
+    if not allowed(value):
+        raise UsageError(f"{name} must be {bounds}", seen=f"{value:g}")
+    return float(value) + 0.0  # -0.0 becomes 0.0: equal rules have equal bytes
+
+
+def _share(name: str, value: object) -> float:
+    return _number(name, value, lambda x: 0.0 <= x < 1.0, "at least 0 and below 1")
+
+
+def _positive(name: str, value: object) -> float:
+    return _number(name, value, lambda x: x > 0.0, "above 0")
 
 
 @dataclass(frozen=True)
@@ -33,9 +38,12 @@ class Costs:
 
     Parameters
     ----------
-    fee : proportional fee, as a fraction of the traded value (0.001 is 0.1 %).
-    fixed_fee : fee per order in account currency; a reversal is one order.
-    slippage : fraction by which a buy fills above and a sell below the price.
+    fee
+        Proportional fee, as a fraction of the traded value (0.001 is 0.1 %).
+    fixed_fee
+        Fee per order in account currency; a reversal is one order.
+    slippage
+        Fraction by which a buy fills above and a sell below the price.
     """
 
     fee: float = 0.0
@@ -43,9 +51,10 @@ class Costs:
     slippage: float = 0.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "fee", _number("fee", self.fee, 0.0, 1.0))
-        object.__setattr__(self, "fixed_fee", _number("fixed_fee", self.fixed_fee, 0.0, math.inf))
-        object.__setattr__(self, "slippage", _number("slippage", self.slippage, 0.0, 1.0))
+        object.__setattr__(self, "fee", _share("fee", self.fee))
+        fixed = _number("fixed_fee", self.fixed_fee, lambda x: x >= 0.0, "at least 0")
+        object.__setattr__(self, "fixed_fee", fixed)
+        object.__setattr__(self, "slippage", _share("slippage", self.slippage))
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,8 @@ class Fraction:
     code: ClassVar[int] = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "value", _number("Fraction", self.value, 0.0, 1.0 + 1e-15, open_low=True))
+        part = _number("Fraction", self.value, lambda x: 0.0 < x <= 1.0, "above 0 and at most 1")
+        object.__setattr__(self, "value", part)
 
 
 @dataclass(frozen=True)
@@ -79,7 +89,7 @@ class Quantity:
     code: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "value", _number("Quantity", self.value, 0.0, math.inf, open_low=True))
+        object.__setattr__(self, "value", _positive("Quantity", self.value))
 
 
 @dataclass(frozen=True)
@@ -90,7 +100,7 @@ class Value:
     code: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "value", _number("Value", self.value, 0.0, math.inf, open_low=True))
+        object.__setattr__(self, "value", _positive("Value", self.value))
 
 
 Size = AllCash | Fraction | Quantity | Value
@@ -102,10 +112,14 @@ class Rules:
 
     Parameters
     ----------
-    fill : ``"next_open"`` (a signal of bar t fills at the open of t+1) or ``"close"`` (at the close of t).
-    costs : fees and slippage.
-    size : how much an entry trades.
-    cash : initial cash in account currency, for each symbol's own account.
+    fill
+        ``"next_open"`` (a signal of bar t fills at the open of t+1) or ``"close"`` (at the close of t).
+    costs
+        Fees and slippage.
+    size
+        How much an entry trades.
+    cash
+        Initial cash in account currency, for each symbol's own account.
     """
 
     fill: Fill = "next_open"
@@ -124,15 +138,17 @@ class Rules:
                 seen=repr(self.size),
                 hint="AllCash(), Fraction(0.5), Quantity(10) or Value(1000)",
             )
-        object.__setattr__(self, "cash", _number("cash", self.cash, 0.0, math.inf, open_low=True))
+        object.__setattr__(self, "cash", _positive("cash", self.cash))
 
     @property
     def canonical(self) -> dict[str, object]:
         """Plain data for hashes and the ledger; :meth:`from_canonical` restores it."""
+        # All cash and the fraction one are the same rule under two names.
+        size = AllCash() if self.size == Fraction(1.0) else self.size
         return {
             "fill": self.fill,
             "costs": {f.name: getattr(self.costs, f.name) for f in fields(Costs)},
-            "size": [type(self.size).__name__, self.size.value],
+            "size": [type(size).__name__, size.value],
             "cash": self.cash,
         }
 
