@@ -220,9 +220,8 @@ def polars_column(bars: Bars, node: PolarsColumn) -> npt.NDArray[np.float64]:
     """Evaluate a Polars expression on the symbol's columns: float64 [T]."""
     import polars as pl
 
-    frame = pl.DataFrame({name: column_of(bars, name) for name in node.columns}).with_columns(
-        ts=pl.Series(bars.ts_ns).cast(pl.Datetime("ns", "UTC"))
-    )
+    stamps = pl.Series("ts", bars.ts_ns).cast(pl.Datetime("ns", "UTC"))
+    frame = pl.DataFrame([stamps, *(pl.Series(name, column_of(bars, name)) for name in node.columns)])
     try:
         values = frame.select(node.expression.cast(pl.Float64).alias("value"))["value"]
     except pl.exceptions.PolarsError as error:
