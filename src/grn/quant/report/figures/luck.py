@@ -1,0 +1,150 @@
+"""The winner against luck: the best of each shuffled sweep, and every trial of the real one."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+
+from grn.quant.report.figures.style import Array, axis, new_figure
+from grn.quant.report.palette import LIGHT as C
+
+if TYPE_CHECKING:
+    from grn.quant.result import SweepResult
+    from grn.quant.validate.validation import Validation
+
+
+def null_distribution(validation: Validation) -> go.Figure:
+    """Histogram of the best Sharpe ratio that the sweep found in each shuffled market, the winner over it.
+
+    Bars at or beyond the winner are orange: shuffled markets that reached it.
+    """
+    verdict = validation.verdict
+    best = validation.null_best[np.isfinite(validation.null_best)]
+    figure = new_figure("The winner against luck", height=420, bargap=0.08, hovermode="closest")
+    lines = [value for value in (verdict.sharpe, verdict.luck) if math.isfinite(value)]
+    if len(best):
+        edges = cut(best, breaks=verdict.sharpe)
+        numbers, _ = np.histogram(best, edges)
+        reached = edges[:-1] >= verdict.sharpe
+        _add_bars(
+            figure,
+            edges,
+            numbers,
+            reached,
+            "%{y} of the shuffled sweeps<br>best Sharpe %{customdata}<extra></extra>",
+        )
+    _mark(
+        figure,
+        verdict.sharpe,
+        verdict.luck,
+        f"best of {verdict.trials:,} trials by luck: {verdict.luck:.2f}",
+        [*best.tolist(), *lines],
+    )
+    figure.update_layout(
+        xaxis=axis("Best annualised Sharpe ratio of a sweep", showgrid=False,
+                   showline=True, ticks="outside", ticklen=4),
+        yaxis=axis("Shuffled sweeps", rangemode="tozero", tickformat="d", nticks=6),
+    )  # fmt: skip
+    return figure
+
+
+def trials(result: SweepResult, validation: Validation | None = None) -> go.Figure:
+    """Histogram of the annualised Sharpe ratio of every trial in the sweep, the best one marked."""
+    year = math.sqrt(result.ppy)
+    every = np.concatenate(result.trial_sharpes) * year
+    every = every[np.isfinite(every)]
+    figure = new_figure("Every trial of the sweep", height=420, bargap=0.02, hovermode="closest")
+    best = float(every.max()) if len(every) else math.nan
+    luck = validation.verdict.luck if validation is not None else math.nan
+    if len(every):
+        edges = cut(every, breaks=math.nan)
+        numbers, _ = np.histogram(every, edges)
+        _add_bars(figure, edges, numbers, np.zeros(len(numbers), dtype=np.bool_),
+                  "%{y:,} trials<br>Sharpe %{customdata}<extra></extra>")  # fmt: skip
+    name = "" if validation is None else f"best of {validation.verdict.trials:,} by luck: {luck:.2f}"
+    _mark(figure, best, luck, name, [*every.tolist(), *([luck] if math.isfinite(luck) else [])])
+    figure.update_layout(
+        xaxis=axis("Annualised Sharpe ratio", showgrid=False, showline=True,
+                   ticks="outside", ticklen=4),
+        yaxis=axis("Trials", rangemode="tozero", tickformat=",d", nticks=6),
+    )  # fmt: skip
+    return figure
+
+
+def cut(values: Array, *, breaks: float) -> Array:
+    """Edges of a histogram: a round width near half of Freedman and Diaconis' (1981), an edge at `breaks`.
+
+    The edge keeps values on both sides of it out of one bar; NaN asks for none.
+    """
+    low, high = float(values.min()), float(values.max())
+    quartiles = np.percentile(values, [25, 75])
+    width = float(quartiles[1] - quartiles[0]) / len(values) ** (1 / 3)
+    width = max(width, (high - low) / 80, 1e-9 * max(1.0, abs(high)))
+    if not high > low:
+        width = 0.05
+    step = 10.0 ** math.floor(math.log10(width))
+    width = step * next(k for k in (1.0, 2.0, 2.5, 5.0, 10.0) if k * step >= width * 0.999)
+    origin = breaks if math.isfinite(breaks) and low <= breaks <= high else math.floor(low / width) * width
+    first = origin - width * math.ceil((origin - low) / width - 1e-9)
+    number = math.floor((high - first) / width + 1e-9) + 1
+    edges: Array = origin + width * (
+        np.arange(number + 1, dtype=np.float64) + round((first - origin) / width)
+    )
+    # Rounding must not push the extremes over the outermost edges.
+    edges[0], edges[-1] = min(edges[0], low), max(edges[-1], high)
+    return edges
+
+
+def _add_bars(
+    figure: go.Figure,
+    edges: Array,
+    numbers: npt.NDArray[np.int64],
+    reached: npt.NDArray[np.bool_],
+    hover: str,
+) -> None:
+    figure.add_bar(
+        x=(edges[:-1] + edges[1:]) / 2.0,
+        y=numbers.astype(np.float64),
+        width=np.diff(edges) * 0.94,
+        marker={"color": [C["warm"] if r else C["grey-soft"] for r in reached], "line": {"width": 0}},
+        customdata=[
+            f"{a:.2f} to {b:.2f}" for a, b in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
+        ],
+        hovertemplate=hover,
+    )
+
+
+def _mark(figure: go.Figure, winner: float, luck: float, luck_name: str, values: list[float]) -> None:
+    """Draw the two lines, their labels on the outer sides so that they never meet."""
+    marks = []
+    if math.isfinite(luck):
+        marks.append((luck, luck_name, C["muted"], "dash", 1.5))
+    if math.isfinite(winner):
+        marks.append((winner, f"<b>winner: {winner:.2f}</b>", C["accent"], "solid", 2.5))
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    span = (high - low) or 0.2
+    middle = low + span / 2
+    for k, (x, text, colour, dash, width) in enumerate(marks):
+        others = [m[0] for m in marks if m[0] != x]
+        right = x >= others[0] if others else x < middle
+        # A label needs room: if its side has none, it goes inside but one line lower than the other.
+        if right and x > low + 0.72 * span:
+            right = False
+        elif not right and x < low + 0.28 * span:
+            right = True
+        level = 1.0 + 0.075 * (len(marks) - k)
+        figure.add_shape(
+            type="line", x0=x, x1=x, y0=0, y1=level - 0.05, yref="paper",
+            line={"color": colour, "width": width, "dash": dash},
+        )  # fmt: skip
+        figure.add_annotation(
+            x=x, y=level - 0.05, yref="paper", text=text, showarrow=False,
+            xanchor="left" if right else "right", yanchor="middle",
+            xshift=7 if right else -7, font={"color": colour, "size": 13.5},
+        )  # fmt: skip
+    figure.update_xaxes(range=[low - 0.06 * span, high + 0.06 * span])
+    figure.update_layout(margin={"t": 96})

@@ -1,0 +1,97 @@
+"""The section on parameters: the map per symbol, plateau or spike, and how the setting does elsewhere."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+from typing import Final
+
+import numpy as np
+
+from grn.quant.report.figures.parameters import draw_landscape, elsewhere, scatter
+from grn.quant.report.landscape import (
+    Landscape,
+    colour_reach,
+    free_params,
+    look_around,
+    rank_correlation,
+    rank_of,
+    survey,
+)
+from grn.quant.report.numbers import count, percent, plain, short
+from grn.quant.report.slots import place
+from grn.quant.report.subject import Subject, sharpe_of
+
+MOST_MAPS: Final = 8
+"""Symbols whose map is drawn."""
+_SAID: Final = {
+    "plateau": "a plateau: what happens to be chosen around here matters little",
+    "slope": "a slope: part of the result hangs on the exact setting",
+    "spike": "a spike: the result hangs on the exact setting, which is what luck looks like",
+}
+
+
+def parameters(one: Subject) -> str:
+    """Maps of the Sharpe ratio with the setting marked (HTML); empty when no parameter varies."""
+    result = one.result
+    if not free_params(result):
+        return ""
+    if "sharpe" not in {m.name for m in result.metrics}:
+        return '<p class="note">The sweep did not compute the Sharpe ratio, so there is no map to draw.</p>'
+    order = [one.market, *(k for k in range(len(result.bars)) if k != one.market)]
+    maps = [survey(result, "sharpe", market=k, row=one.row) for k in order[:MOST_MAPS]]
+    if not any(np.isfinite(m.z).any() for m in maps):
+        return '<p class="note">No setting of this sweep has a Sharpe ratio, so there is no map to draw.</p>'
+    reach = colour_reach(maps)
+    pictures = []
+    for k, found in zip(order, maps, strict=False):
+        text = _caption(one, found, k)
+        figure = draw_landscape(found, reach=reach)
+        alt = f"Map of the Sharpe ratio. {text}"
+        pictures.append(place(f"map-{k}", figure, caption=escape(text), alt=alt, head=escape(found.symbol)))
+    if len(order) > 1:
+        pictures.append(_across(one))
+    rest = len(order) - len(maps)
+    further = f'\n<p class="note">{count(rest, "further symbol")} not drawn.</p>' if rest else ""
+    grid = "two" if len(pictures) > 1 else "one"
+    return f'<p>{escape(_remark(one))}</p>\n<div class="{grid}">' + "\n".join(pictures) + f"</div>{further}"
+
+
+def _remark(one: Subject) -> str:
+    """Plateau or spike, in a sentence."""
+    around = look_around(one.result, one.row)
+    if around is None:
+        return "Its Sharpe ratio is not above zero, or no neighbouring setting has one to compare it with."
+    steps = ", ".join(f"{name} ± {n}" for name, n in around.steps.items())
+    return (
+        f"The {count(around.n, 'setting')} within {steps} steps of this one have a median Sharpe ratio of "
+        f"{plain(around.median)}, {percent(around.share, 0)} of its {plain(sharpe_of(one))}. "
+        f"It stands on {_SAID[around.word]}."
+    )
+
+
+def _caption(one: Subject, found: Landscape, market: int) -> str:
+    rank, n = rank_of(one.result.trial_sharpes[market], one.combination)
+    text = f"Sharpe ratio {plain(found.value)} at the ring, " + (
+        f"rank {rank:,} of {n:,}." if rank else "undefined."
+    )
+    if found.fixed:
+        text += " Others held at " + ", ".join(f"{k} = {short(v)}" for k, v in found.fixed.items()) + "."
+    if max(found.group) > 1:
+        text += f" Each cell is the mean of up to {math.prod(found.group):,} settings."
+    return text
+
+
+def _across(one: Subject) -> str:
+    """Say and draw whether what works on this symbol works on the others."""
+    result = one.result
+    rho = rank_correlation(result.trial_sharpes[one.market], elsewhere(result, one.market))
+    if math.isnan(rho):
+        return ""
+    others = [b.symbol for k, b in enumerate(result.bars) if k != one.market]
+    name = others[0] if len(others) == 1 else f"{len(others)} other symbols"
+    said = "carries over" if rho >= 0.5 else "carries over in part" if rho >= 0.2 else "does not carry over"
+    text = f"What ranks high on {one.bars.symbol} {said} to {name}: rank correlation {plain(rho)}."
+    figure = scatter(result, one.row)
+    alt = f"Scatter of every setting. {text}"
+    return place("across", figure, caption=escape(text), alt=alt, head="Across symbols")

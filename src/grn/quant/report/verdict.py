@@ -1,0 +1,107 @@
+"""How the report opens: what was found, and whether to believe it."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+from typing import Final
+
+import numpy as np
+
+from grn.quant.report import tables
+from grn.quant.report.figures.luck import null_distribution, trials
+from grn.quant.report.numbers import count, percent, plain
+from grn.quant.report.slots import place
+from grn.quant.report.subject import Subject, best_row
+from grn.quant.validate.validation import Validation
+
+_SAID: Final = {
+    "pass": ("Pass", "The winner stands out from luck."),
+    "weak": ("Weak", "The winner may be more than luck; the data does not settle it."),
+    "reject": ("Reject", "The winner cannot be told from luck."),
+}
+_UNJUDGED: Final = (
+    '<p class="note">No verdict was computed for this sweep: nothing on this page says whether the result is '
+    "more than luck. <code>grn.validate(result)</code> counts the trials, shuffles the market and "
+    "decides.</p>"
+)
+
+
+def headline(one: Subject) -> str:
+    """What makes the row tempting, in a sentence of plain text."""
+    if not len(one.trades):
+        return f"{one.label} never traded."
+    is_best = len(one.result) > 1 and one.row == best_row(one.result)
+    who = f"The best of {len(one.result):,} runs" if is_best else one.label
+    own, hold = percent(one.details["total_return"]), percent(one.hold_details["total_return"])
+    made = f"{who} returned {own} where buy and hold returned {hold}."
+    return made + (" Whether that is more than luck was not judged." if one.validation is None else "")
+
+
+def opening(one: Subject) -> str:
+    """The winner over the null distribution, and the decision beside it (HTML)."""
+    validation = one.validation
+    if validation is None:
+        return _UNJUDGED
+    has_null = bool(np.isfinite(validation.null_best).any())
+    figure = null_distribution(validation) if has_null else trials(one.result, validation)
+    text = caption(validation)
+    picture = place("verdict", figure, caption=escape(text), alt=f"Histogram. {text}")
+    numbers = tables.strip([(k, v, "") for k, v in evidence(validation)])
+    return f'<div class="opening">{picture}\n{decision(one, validation)}</div>\n{numbers}'
+
+
+def decision(one: Subject, validation: Validation) -> str:
+    """The decision in words, its three reasons and what would change it (HTML)."""
+    verdict = validation.verdict
+    word, sentence = _SAID[validation.decision]
+    reasons = "".join(f"<li>{escape(_sentence(reason))}</li>" for reason in verdict.reasons)
+    other = "" if one.is_winner else (
+        f'<p class="note">The verdict is about the winner, {escape(verdict.winner)}. '
+        f"The rest of this page shows {escape(one.label)}.</p>"
+    )  # fmt: skip
+    return (
+        f'<div class="decision {validation.decision}">\n'
+        f'<p class="word"><span class="mark" aria-hidden="true"></span>{word}</p>\n'
+        f'<p class="sentence">{escape(sentence)}</p>\n<p class="subject">{escape(verdict.winner)}</p>\n'
+        f"<ol>{reasons}</ol>\n"
+        f"<h3>What would change it</h3>\n<p>{escape(_sentence(verdict.change))}</p>\n{other}</div>"
+    )
+
+
+def caption(validation: Validation) -> str:
+    """What the opening figure shows, in words (plain text)."""
+    verdict, noise = validation.verdict, validation.verdict.noise
+    luck = f"{count(verdict.trials, 'trial')} without skill is expected at {plain(verdict.luck)}."
+    if not np.isfinite(validation.null_best).any():
+        shuffled = "was not repeated" if not noise.shuffles else "found no Sharpe ratio"
+        return (
+            f"Every trial of this sweep. The best has a Sharpe ratio of {plain(verdict.sharpe)}; the "
+            f"best of {luck} "
+            f"The sweep {shuffled} on shuffled data."
+        )
+    reached = "none" if noise.reached == 0 else f"{noise.reached} (orange)"
+    missing = int(np.count_nonzero(~np.isfinite(validation.null_best)))
+    return (
+        f"The same sweep on {count(noise.shuffles, 'shuffled market')}, in which there is nothing to find: "
+        f"{reached} of them showed a best Sharpe ratio of {plain(verdict.sharpe)} or more. The best of {luck}"
+        + (f" {count(missing, 'shuffled sweep')} had no Sharpe ratio." if missing else "")
+    )
+
+
+def evidence(validation: Validation) -> list[tuple[str, str]]:
+    """The verdict's numbers (pairs of plain text)."""
+    verdict = validation.verdict
+    p = verdict.noise.p_value
+    return [
+        ("Sharpe above 0", plain(verdict.psr, 4)),
+        ("Sharpe above luck", plain(verdict.dsr, 4)),
+        ("Trials counted", f"{verdict.trials:,}"),
+        ("p against shuffled", "not run" if math.isnan(p) else plain(p, 3)),
+        ("Years held", plain(verdict.years_held, 1)),
+        ("Years needed", plain(verdict.years_needed, 1)),
+    ]
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
