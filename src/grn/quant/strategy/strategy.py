@@ -27,13 +27,18 @@ class Strategy:
 
     Parameters
     ----------
-    entry, exit : conditions (or numbers: non-zero is true).  With ``direction="short"`` they open and
-        close shorts.  With ``direction="both"`` and no short conditions of its own, `exit` turns a long
-        into a short and `entry` turns it back.
-    short_entry, short_exit : conditions of the short side (``direction="both"``).
-    direction : ``"long"``, ``"short"`` or ``"both"``; by default "both" when a short condition is given.
-    where : condition between parameters, such as ``fast < slow``; combinations that fail it are not run.
-    name : shown in reports.
+    entry, exit
+        Conditions (or numbers: non-zero is true).  With ``direction="short"`` they open and close shorts.
+        With ``direction="both"`` and no short conditions of its own, `exit` turns a long into a short and
+        `entry` turns it back.
+    short_entry, short_exit
+        Conditions of the short side (``direction="both"``).
+    direction
+        ``"long"``, ``"short"`` or ``"both"``; by default "both" when a short condition is given.
+    where
+        Condition between parameters, such as ``fast < slow``; combinations that fail it are not run.
+    name
+        Shown in reports.
 
     An entry and an exit of the same side on one bar cancel each other, and so do a long and a short
     entry; an entry in the direction already held does nothing.
@@ -64,7 +69,7 @@ class Strategy:
             )
         for name in ("entry", "exit", "short_entry", "short_exit"):
             given = getattr(self, name)
-            if given is not None:
+            if given is not None or name in ("entry", "exit"):
                 set_(self, name, condition(given))
         if self.where is not None:
             set_(self, "where", condition(self.where))
