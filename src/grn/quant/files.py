@@ -2,20 +2,23 @@
 
 A file defines `strategy` (a :class:`Strategy`; or exactly one under any name) and may define `data` (a
 sample name, a path beside the file, a Polars frame, or a function that returns one) and the rules `costs`,
-`fill`, `size`, `cash`.  The command line's options win over the file's.
+`fill`, `size`, `cash`.  The command line's options win over the file's.  As with ``python FILE``, modules
+beside the file can be imported; what the file prints goes to stderr, because stdout is for data.
 """
 
 from __future__ import annotations
 
-import importlib.util
+import contextlib
 import sys
 import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from grn.kit.errors import GrnError, StrategyError, UsageError
+from grn.quant.strategy.rules import Rules
 from grn.quant.strategy.strategy import Strategy
 
 RULES = ("costs", "fill", "size", "cash")
@@ -37,7 +40,7 @@ def load_strategy_file(path: str | Path) -> StrategyFile:
     Raises
     ------
     UsageError
-        There is no such file.
+        There is no such file, or one of its rules is none.
     StrategyError
         It raises, or does not define exactly one strategy.
     """
@@ -48,40 +51,62 @@ def load_strategy_file(path: str | Path) -> StrategyFile:
             seen=str(path),
             hint="give the path of a Python file, such as examples/ma_cross.py",
         )
-    module_name = f"grn_strategy_{file.stem}"
-    spec = importlib.util.spec_from_file_location(module_name, file)
-    if spec is None or spec.loader is None:
+    if file.suffix != ".py":
         raise UsageError("a strategy file is a Python file", seen=str(path), hint="its name ends in .py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module
-    try:
-        spec.loader.exec_module(module)
-    except GrnError:
-        raise
-    except (Exception, SystemExit) as error:
-        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(file)]
-        where = f"{path}, line {lines[-1]}" if lines else str(path)
-        if isinstance(error, SyntaxError):
-            where = f"{path}, line {error.lineno}"
-        raise StrategyError(
-            "the strategy file raised an error",
-            seen=f"{where}: {type(error).__name__}: {error}",
-            hint="run it with python to see the traceback",
-        ) from error
-    found = vars(module)
-    data = found.get("data")
-    if callable(data):
-        try:
-            data = data()
-        except GrnError:
-            raise
-        except Exception as error:
-            raise StrategyError(
-                "data() of the strategy file raised an error", seen=f"{path}: {type(error).__name__}: {error}"
-            ) from error
+    full = str(file.resolve())
+    module = ModuleType(f"grn_strategy_{file.stem}")
+    module.__file__ = full
+    sys.modules[module.__name__] = module
+    with _as_a_script(file):
+        with _explained("the strategy file raised an error", path, full):
+            # Not through the import system: it would leave bytecode beside the file, and trust it for an edit
+            # of the same length in the same second.
+            exec(compile(file.read_bytes(), full, "exec", dont_inherit=True), vars(module))  # noqa: S102  # the user's own code
+        data = vars(module).get("data")
+        if callable(data):
+            with _explained("data() of the strategy file raised an error", path, full):
+                data = data()
     if isinstance(data, str | Path) and (file.parent / data).is_file():
         data = file.parent / data
-    return StrategyFile(file, _only_strategy(found, file), data, {k: found[k] for k in RULES if k in found})
+    rules = {k: vars(module)[k] for k in RULES if k in vars(module)}
+    with _explained("the rules of the strategy file raised an error", path, full):
+        Rules(**rules)
+    return StrategyFile(file, _only_strategy(vars(module), file), data, rules)
+
+
+@contextlib.contextmanager
+def _as_a_script(file: Path) -> Iterator[None]:
+    folder = str(file.resolve().parent)
+    sys.path.insert(0, folder)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        with contextlib.suppress(ValueError):  # the file may have edited the path itself
+            sys.path.remove(folder)
+
+
+@contextlib.contextmanager
+def _explained(what: str, path: str | Path, full: str) -> Iterator[None]:
+    """Raise what the user's code raises as our own error, with the line of the file."""
+    try:
+        yield
+    except GrnError as error:
+        error.hint = "; ".join(filter(None, [error.hint, _where(error, path, full)]))
+        raise
+    except (Exception, SystemExit) as error:
+        raise StrategyError(
+            what,
+            seen=f"{_where(error, path, full)}: {type(error).__name__}: {error}",
+            hint="run it with python to see the traceback",
+        ) from error
+
+
+def _where(error: BaseException, path: str | Path, full: str) -> str:
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == full]
+    if isinstance(error, SyntaxError) and error.filename == full:
+        lines.append(error.lineno)
+    return f"{path}, line {lines[-1]}" if lines else str(path)
 
 
 def _only_strategy(found: Mapping[str, Any], file: Path) -> Strategy:
@@ -89,17 +114,14 @@ def _only_strategy(found: Mapping[str, Any], file: Path) -> Strategy:
     if isinstance(named, Strategy):
         chosen = named
     else:
-        all_found = {k: v for k, v in found.items() if isinstance(v, Strategy)}
-        if len(all_found) != 1:
+        every = {id(v): k for k, v in reversed(found.items()) if isinstance(v, Strategy)}
+        if len(every) != 1:
+            names = ", ".join(reversed(every.values()))
             raise StrategyError(
                 "a strategy file defines one strategy",
-                seen=f"{len(all_found)} in {file}" + (f": {', '.join(all_found)}" if all_found else ""),
+                seen=f"{len(every)} in {file}" + (f": {names}" if names else ""),
                 hint="name it `strategy`",
             )
-        chosen = next(iter(all_found.values()))
-    if chosen.name == "strategy":
-        from dataclasses import replace
-
-        # Absent sides were filled in at construction; the direction is passed on as it was resolved.
-        return replace(chosen, name=file.stem)
-    return chosen
+        chosen = next(v for v in found.values() if isinstance(v, Strategy))
+    # Absent sides were filled in at construction; the direction is passed on as it was resolved.
+    return replace(chosen, name=file.stem) if chosen.name == "strategy" else chosen
