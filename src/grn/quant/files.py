@@ -114,9 +114,9 @@ def _only_strategy(found: Mapping[str, Any], file: Path) -> Strategy:
     if isinstance(named, Strategy):
         chosen = named
     else:
-        every = {id(v): k for k, v in reversed(found.items()) if isinstance(v, Strategy)}
+        every = {id(v): k for k, v in reversed(list(found.items())) if isinstance(v, Strategy)}
         if len(every) != 1:
-            names = ", ".join(reversed(every.values()))
+            names = ", ".join(reversed(list(every.values())))
             raise StrategyError(
                 "a strategy file defines one strategy",
                 seen=f"{len(every)} in {file}" + (f": {names}" if names else ""),

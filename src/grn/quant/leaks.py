@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grn.quant.engine.choose import refusals
 from grn.quant.engine.plan import Grid, build_grid
 from grn.quant.engine.series import Evaluator
 from grn.quant.schema import Bars
@@ -83,13 +84,14 @@ def find_leaks(
     grid = build_grid(strategy, memory_gib=8.0)
     rows = np.unique(np.linspace(0, len(grid) - 1, min(combinations, len(grid))).round().astype(int))
     rng = np.random.default_rng(seed)
+    jit = refusals(strategy)["cpu"] is None
     leaks: list[Leak] = []
     done = 0
     for one in bars:
         points = _cut_points(len(one), cuts, rng)
         done = max(done, len(points))
-        whole = Evaluator(one)
-        pieces = [(cut, Evaluator(one.head(cut))) for cut in points]
+        whole = Evaluator(one, jit=jit)
+        pieces = [(cut, Evaluator(one.head(cut), jit=jit)) for cut in points]
         for row in rows.tolist():
             for side, condition in zip(SIDES, strategy.signals, strict=True):
                 if not is_never(condition):
@@ -99,10 +101,8 @@ def find_leaks(
 
 
 def _cut_points(n: int, cuts: int, rng: np.random.Generator) -> list[int]:
-    fixed = {n - 1, n - 2, n // 2, n // 4}
-    drawn = set(rng.integers(1, n, size=cuts).tolist()) if n > 1 else set()
-    kept = sorted(c for c in fixed | drawn if 1 <= c < n)
-    return kept[:: max(1, len(kept) // cuts)] if len(kept) > cuts else kept
+    wanted = dict.fromkeys((n - 1, n - 2, n // 2, n // 4, *(1 + rng.permutation(n - 1)).tolist()))
+    return sorted([c for c in wanted if 1 <= c < n][:cuts])
 
 
 def _compare(

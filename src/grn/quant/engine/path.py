@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from grn.quant.engine.choose import refusals
 from grn.quant.engine.series import Evaluator
 from grn.quant.engine.walk import FORCED_LEG, OPEN_LEG
 from grn.quant.schema import Bars
@@ -189,7 +190,7 @@ def trace(strategy: Strategy, bars: Bars, rules: Rules, binding: Mapping[str, fl
     from grn.quant.engine.compiled import walk
     from grn.quant.engine.cpu import writable
 
-    evaluator = Evaluator(bars)
+    evaluator = Evaluator(bars, jit=refusals(strategy)["cpu"] is None)
     signals = [evaluator.condition(s, binding) for s in strategy.signals]
     close = writable(bars.column("close"))
     at_next_bar = rules.fill == "next_open"
