@@ -42,7 +42,7 @@ def draw_account(one: Subject) -> go.Figure:
         hoversubplots="axis",
     )
     figure.add_scatter(
-        x=x, y=hold, name="Buy and hold", legendrank=2, line={"color": C["grey"], "width": 1.4},
+        x=x, y=hold, name="Buy and hold", legendrank=1001, line={"color": C["grey"], "width": 1.4},
         hovertemplate="%{y:,.0f}<extra>Buy and hold</extra>",
     )  # fmt: skip
     figure.add_scatter(

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+
+from grn.ledger import Ledger
+from grn.quant.report.costs import add_up, vary
+from grn.quant.report.months import by_month
+from grn.quant.report.subject import Subject
+from grn.quant.result import SweepResult
+from grn.quant.strategy.rules import Costs
+from grn.quant.sweep import sweep
+from tests.quant.markets import cross, random_walk
+
+
+def test_months_compound_to_the_whole(result: SweepResult) -> None:
+    """Months multiply to their year, years to the total return; a month is polars' own grouping."""
+    path = result.path(3)
+    found = by_month(path.ts_ns, path.returns)
+    assert np.prod(1.0 + found.totals) - 1.0 == pytest.approx(path.equity[-1] / path.initial - 1.0, rel=1e-12)
+    assert np.nanprod(1.0 + found.months, axis=1) - 1.0 == pytest.approx(found.totals, rel=1e-12)
+    frame = path.bars_frame().with_columns(growth=1.0 + pl.Series(path.returns))
+    grouped = frame.group_by_dynamic("ts", every="1mo").agg(pl.col("growth").product())
+    known = found.months[np.isfinite(found.months)]
+    assert known == pytest.approx((grouped["growth"] - 1.0).to_numpy(), abs=1e-12)
+
+
+def test_months_without_a_bar_stay_empty() -> None:
+    """A gap of years leaves empty cells and no total, never a zero."""
+    stamps = np.array(["2001-03-31", "2001-04-01", "2003-01-01"], dtype="datetime64[ns]").astype(np.int64)
+    found = by_month(stamps, np.array([0.1, 0.2, -0.5]))
+    assert found.years.tolist() == [2001, 2002, 2003]
+    assert found.months[0, 2:4].tolist() == pytest.approx([0.1, 0.2])
+    assert found.totals[0] == pytest.approx(0.32)
+    assert np.isnan(found.totals[1])
+    assert int(np.isfinite(found.months).sum()) == 3
+
+
+def test_fees_and_slippage_add_up(result: SweepResult) -> None:
+    """Fees are the orders' own; slippage is what the fills missed against the next bar's open."""
+    row = result.best()
+    path, bars = result.path(row), result.bars[row // len(result.grid)]
+    paid = add_up(path, result.rules.costs)
+    assert paid.fees == pytest.approx(result.orders(row)["fees"].sum())
+    assert paid.orders == len(result.orders(row))
+    opens = bars.column("open")[path.legs[:, 0].astype(int)]
+    missed = np.abs(path.legs[:, 3]) * np.abs(path.legs[:, 4] - opens)
+    assert paid.slippage == pytest.approx(missed.sum(), rel=1e-9)
+
+
+def test_scenarios_start_without_costs(result: SweepResult, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """As tested is the path itself; a sweep without costs is shown one with a fee instead."""
+    free, tested, twice = vary(Subject(result, result.best()))
+    assert tested.final == result.path(result.best()).equity[-1]
+    assert free.costs == Costs()
+    assert twice.costs == Costs(fee=0.002, slippage=0.001)
+    assert free.final > tested.final > twice.final
+    with Ledger.open(tmp_path_factory.mktemp("ledger")) as ledger:
+        costless = sweep(cross(), random_walk(90), engine="reference", ledger=ledger)
+    assert [s.costs for s in vary(Subject(costless, 0))] == [Costs(), Costs(fee=0.001)]
