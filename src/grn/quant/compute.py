@@ -132,7 +132,12 @@ def run_engine(
     """Accumulators per symbol: float64 [C, accumulators] each."""
     plan = build_plan(strategy)
     if engine == "reference":
-        return [reference.run(plan, grid, one, rules, groups) for one in bars]
+        sums = []
+        for one in bars:
+            sums.append(reference.run(plan, grid, one, rules, groups))
+            if progress is not None:
+                progress(len(grid))
+        return sums
     layout = build_layout(plan, grid)
     workers = threads or load_settings().threads or cpu.default_threads()
     return [

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grn.kit.canonical import canonical_json
-from grn.kit.errors import LedgerError
+from grn.kit.errors import ExitCode, GrnError, LedgerError
 from grn.kit.files import sha256_hex
 from grn.kit.versions import versions
 from grn.ledger import Ledger
@@ -89,6 +89,13 @@ def describe(
 def result_key(inputs: Mapping[str, object]) -> str:
     """Hash of a run's inputs and of the versions that computed it: equal keys mean equal bytes."""
     return sha256_hex(canonical_json({"inputs": inputs, "versions": versions()}))
+
+
+def exit_code_of(error: BaseException) -> ExitCode:
+    """Exit code with which a run that raised this is recorded."""
+    if isinstance(error, GrnError):
+        return error.exit_code
+    return ExitCode.INTERRUPTED if isinstance(error, KeyboardInterrupt) else ExitCode.ERROR
 
 
 def pack_bars(bars: Bars, columns: Sequence[str]) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from grn.quant.metrics.registry import Metric, parse_metrics
 from grn.quant.result import SweepResult
 from grn.quant.schema import Bars, load_bars
 from grn.quant.strategy.rules import AllCash, Costs, Fill, Rules, Size
+from grn.quant.strategy.settings import with_values
 from grn.quant.strategy.strategy import Strategy
 
 if TYPE_CHECKING:
@@ -106,7 +108,10 @@ def backtest(
     The other arguments are those of :func:`sweep`.
     """
     rules = Rules(fill=fill, costs=costs or Costs(), size=size or AllCash(), cash=cash)
-    grid = pin_grid(strategy, params or {})
+    # Built again with these values: what the engines derive from a parameter's values (how far a lag reaches
+    # back, whether a window is allowed) must hold for the value that is run.
+    strategy = with_values(strategy, params or {})
+    grid = pin_grid(strategy, {})
     request = _prepare(strategy, data, grid, rules, metrics, engine, periods_per_year, command, pinned=True)
     return _run(request, ledger, threads=1, progress=None)
 
@@ -141,11 +146,18 @@ def _prepare(
 ) -> _Request:
     """Check everything that can be wrong, and describe the run; nothing is computed yet."""
     chosen = parse_metrics(metrics)
+    taken = {"symbol", *(m.name for m in chosen)} & {p.name for p in grid.params}
+    if taken:
+        raise UsageError(
+            "a parameter is called like another column of the result",
+            seen=", ".join(sorted(taken)),
+            hint="rename it in the strategy",
+        )
     choice = choose_engine(strategy, engine)
     columns = strategy.needs(rules.fill)
     bars = load_bars(data, columns)
     year = infer_ppy(bars[0].ts_ns)[0] if ppy is None else ppy
-    if not year > 0:
+    if not 0 < year < math.inf:
         raise UsageError("periods_per_year must be positive", seen=year)
     inputs = record.describe(strategy, bars, rules, columns, [m.name for m in chosen], year)
     inputs["grid"] = {
@@ -174,8 +186,8 @@ def _run(
                 request.strategy, bars, request.grid, request.rules, request.metrics, request.choice,
                 ppy=request.ppy, threads=threads, progress=progress,
             )  # fmt: skip
-        except BaseException:
-            book.finish(run, exit_code=2)
+        except BaseException as error:
+            book.finish(run, exit_code=record.exit_code_of(error))
             raise
         watermark = record.record_trials(book, run, result)
         book.finish(

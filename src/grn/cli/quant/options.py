@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,7 +13,6 @@ from grn.kit.errors import UsageError
 if TYPE_CHECKING:
     from grn.quant.files import StrategyFile
     from grn.quant.strategy.rules import Size
-    from grn.quant.strategy.strategy import Strategy
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
@@ -133,32 +132,3 @@ def _number(text: str) -> float:
         return int(text)
     except ValueError:
         return float(text)
-
-
-def set_params(strategy: Strategy, settings: Mapping[str, tuple[float, ...]]) -> Strategy:
-    """The strategy with other values for some parameters.
-
-    Raises
-    ------
-    UsageError
-        It has no such parameter.
-    """
-    from grn.quant.strategy.expr import param
-    from grn.quant.strategy.plain import find_steps, from_plain, to_plain
-
-    if not settings:
-        return strategy
-    plain: dict[str, Any] = to_plain(strategy)
-    known = {p["name"]: p for p in plain["params"]}
-    for name, values in settings.items():
-        if name not in known:
-            raise UsageError(
-                f"the strategy has no parameter {name!r}", seen=", ".join(known) or "it has none"
-            )
-        checked = param(name, values)
-        if known[name]["integer"] and not checked.integer:
-            raise UsageError(
-                f"parameter {name!r} takes whole numbers", seen=", ".join(f"{v:g}" for v in values)
-            )
-        known[name]["values"] = list(checked.values)
-    return from_plain(plain, find_steps(strategy))

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from grn.cli.output import json_option, write_json, write_table
-from grn.cli.quant.options import parse_settings, pick_data, read_rules, run_options, set_params
+from grn.cli.quant.options import parse_settings, pick_data, read_rules, run_options
 from grn.cli.quant.tables import save_frame, top_rows
 
 
@@ -49,11 +49,12 @@ def sweep(
     """
     from grn.cli.quant.tables import check_output
     from grn.quant.files import load_strategy_file
+    from grn.quant.strategy.settings import with_values
 
     for path in (output, report):
         check_output(path)
     loaded = load_strategy_file(file)
-    strategy = set_params(loaded.strategy, parse_settings(settings))
+    strategy = with_values(loaded.strategy, parse_settings(settings))
     chosen_data = pick_data(loaded, data)
     chosen_rules = read_rules(loaded, **rules)
     if dry_run:

@@ -83,7 +83,7 @@ def build_grid(strategy: Strategy, memory_gib: float) -> Grid:
 
 
 def pin_grid(strategy: Strategy, values: Mapping[str, float]) -> Grid:
-    """The one combination with these values (parameters left out must have a single value)."""
+    """The one combination with these of the parameters' values; those left out must have a single one."""
     row = []
     known = {p.name: p for p in strategy.params}
     for name in values:
@@ -93,9 +93,12 @@ def pin_grid(strategy: Strategy, values: Mapping[str, float]) -> Grid:
             )
     for p in strategy.params:
         if p.name in values:
+            if values[p.name] not in p.values:
+                raise UsageError(
+                    f"{values[p.name]:g} is not among the values of parameter {p.name!r}",
+                    hint="`with_values` gives a strategy other values",
+                )
             row.append(float(values[p.name]))
-            if p.integer and row[-1] != int(row[-1]):
-                raise UsageError(f"parameter {p.name!r} takes whole numbers", seen=f"{values[p.name]:g}")
         elif len(p.values) == 1:
             row.append(float(p.values[0]))
         else:

@@ -20,7 +20,7 @@ from grn.quant.strategy.expr import (
     Unary,
     When,
 )
-from grn.quant.strategy.leaves import HostFunction, Indicator, PolarsColumn, Timeframe
+from grn.quant.strategy.leaves import HostFunction, PolarsColumn, Timeframe
 from grn.quant.strategy.step import Step, StepCall
 from grn.quant.strategy.strategy import Strategy
 from grn.quant.strategy.tree import nodes
@@ -112,7 +112,10 @@ class _Reader:
         return tuple(self.read(k) for k in keys)
 
     def _indicator(self, name: str, inputs: Sequence[Any], params: Sequence[Any], output: str) -> Expr:
-        return Indicator(name, output, self._numbers(inputs), self._numbers(params))
+        from grn.quant.strategy.indicators import build
+
+        found = build(name, self._numbers(inputs), self._numbers(params))
+        return next(x for x in found if x.output == output)
 
     def _polars(self, serialized: str) -> Expr:
         import io
