@@ -30,7 +30,7 @@ _PAGE: Final = """<!doctype html>
 {colours}
 {css}
 </style>
-<noscript><style>.plot, .tools, #theme { display: none; }</style></noscript>
+<noscript><style>.plot, .tools, #theme {{ display: none; }}</style></noscript>
 </head>
 <body>
 <a class="skip" href="#main">To the content</a>

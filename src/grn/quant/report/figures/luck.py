@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,7 @@ def null_distribution(validation: Validation) -> go.Figure:
     if len(best):
         edges = cut(best, breaks=verdict.sharpe)
         numbers, _ = np.histogram(best, edges)
+        lines += [float(edges[0]), float(edges[-1])]
         reached = edges[:-1] >= verdict.sharpe
         _add_bars(
             figure,
@@ -42,7 +43,7 @@ def null_distribution(validation: Validation) -> go.Figure:
         verdict.sharpe,
         verdict.luck,
         f"best of {verdict.trials:,} trials by luck: {verdict.luck:.2f}",
-        [*best.tolist(), *lines],
+        lines,
     )
     figure.update_layout(
         xaxis=axis("Best annualised Sharpe ratio of a sweep", showgrid=False,
@@ -60,13 +61,15 @@ def trials(result: SweepResult, validation: Validation | None = None) -> go.Figu
     figure = new_figure("Every trial of the sweep", height=420, bargap=0.02, hovermode="closest")
     best = float(every.max()) if len(every) else math.nan
     luck = validation.verdict.luck if validation is not None else math.nan
+    lines = [luck] if math.isfinite(luck) else []
     if len(every):
         edges = cut(every, breaks=math.nan)
         numbers, _ = np.histogram(every, edges)
+        lines += [float(edges[0]), float(edges[-1])]
         _add_bars(figure, edges, numbers, np.zeros(len(numbers), dtype=np.bool_),
                   "%{y:,} trials<br>Sharpe %{customdata}<extra></extra>")  # fmt: skip
     name = "" if validation is None else f"best of {validation.verdict.trials:,} by luck: {luck:.2f}"
-    _mark(figure, best, luck, name, [*every.tolist(), *([luck] if math.isfinite(luck) else [])])
+    _mark(figure, best, luck, name, lines)
     figure.update_layout(
         xaxis=axis("Annualised Sharpe ratio", showgrid=False, showline=True,
                    ticks="outside", ticklen=4),
@@ -99,6 +102,10 @@ def cut(values: Array, *, breaks: float) -> Array:
     return edges
 
 
+_LETTER: Final = 0.0145
+"""Width of a letter of a label, as a share of the axis of a figure beside the verdict."""
+
+
 def _add_bars(
     figure: go.Figure,
     edges: Array,
@@ -119,7 +126,7 @@ def _add_bars(
 
 
 def _mark(figure: go.Figure, winner: float, luck: float, luck_name: str, values: list[float]) -> None:
-    """Draw the two lines, their labels on the outer sides so that they never meet."""
+    """Draw the two lines and their labels, which meet neither each other nor the other line."""
     marks = []
     if math.isfinite(luck):
         marks.append((luck, luck_name, C["muted"], "dash", 1.5))
@@ -127,24 +134,26 @@ def _mark(figure: go.Figure, winner: float, luck: float, luck_name: str, values:
         marks.append((winner, f"<b>winner: {winner:.2f}</b>", C["accent"], "solid", 2.5))
     low, high = min(values, default=0.0), max(values, default=1.0)
     span = (high - low) or 0.2
-    middle = low + span / 2
+    marks.sort(key=lambda mark: mark[0])
+    # A label stands on the outer side of its line.  Where that side has no room for it, it passes over the
+    # other line, which therefore is the shorter one; of two such labels the longer one is on top.
+    inward = [
+        (x - low if k == 0 and len(marks) == 2 else high - x) < _LETTER * len(text) * span
+        for k, (x, text, *_) in enumerate(marks)
+    ]
+    tall = [inside and (not all(inward) or text == max((m[1] for m in marks), key=len))
+            for inside, (_, text, *_) in zip(inward, marks, strict=True)]  # fmt: skip
     for k, (x, text, colour, dash, width) in enumerate(marks):
-        others = [m[0] for m in marks if m[0] != x]
-        right = x >= others[0] if others else x < middle
-        # A label needs room: if its side has none, it goes inside but one line lower than the other.
-        if right and x > low + 0.72 * span:
-            right = False
-        elif not right and x < low + 0.28 * span:
-            right = True
-        level = 1.0 + 0.075 * (len(marks) - k)
+        right = inward[k] if k == 0 and len(marks) == 2 else not inward[k]
+        top = 1.1 + 0.075 * tall[k]
         figure.add_shape(
-            type="line", x0=x, x1=x, y0=0, y1=level - 0.05, yref="paper",
+            type="line", x0=x, x1=x, y0=0, y1=top, yref="paper",
             line={"color": colour, "width": width, "dash": dash},
         )  # fmt: skip
         figure.add_annotation(
-            x=x, y=level - 0.05, yref="paper", text=text, showarrow=False,
-            xanchor="left" if right else "right", yanchor="middle",
-            xshift=7 if right else -7, font={"color": colour, "size": 13.5},
+            x=x, y=top, yref="paper", text=text, showarrow=False, yanchor="middle",
+            xanchor="left" if right else "right", xshift=7 if right else -7,
+            font={"color": colour, "size": 13.5},
         )  # fmt: skip
     figure.update_xaxes(range=[low - 0.06 * span, high + 0.06 * span])
     figure.update_layout(margin={"t": 96})

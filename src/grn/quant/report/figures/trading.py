@@ -85,13 +85,13 @@ def _add_trades(figure: go.Figure, shown: pl.DataFrame, *, end_ms: float, last: 
         if mask.any():
             figure.add_scatter(
                 x=entry[mask], y=entry_price[mask], mode="markers", name=name,
-                marker={"symbol": symbol, "size": 9 if few else 5, "color": C["ink"],
+                marker={"symbol": symbol, "size": 9 if few else 7, "color": C["ink"],
                         "line": {"width": 1, "color": C["paper"]}},
                 text=_pick(words, mask),
                 hovertemplate="Entry %{x|%Y-%m-%d %H:%M} at %{y:,.2f}<br>%{text}<extra></extra>",
             )  # fmt: skip
     for name, mask, symbol, size in (
-        ("Exit", ~is_open, "circle", 6 if few else 4),
+        ("Exit", ~is_open, "circle", 6 if few else 5),
         ("Still open", is_open, "diamond-open", 12),
     ):
         if mask.any():
