@@ -117,12 +117,14 @@ class SweepResult:
         UsageError
             The metric was not computed, or is missing in every row.
         """
-        if by not in {m.name for m in self.metrics}:
+        known = by in {m.name for m in self.metrics}
+        if not known and by != "sharpe":
             raise UsageError(
                 "no such metric in this result", seen=by, hint=", ".join(m.name for m in self.metrics)
             )
-        values = self.frame[by].to_numpy()
-        if np.isnan(values.astype(np.float64)).all():
+        # The Sharpe ratio of every trial is known, whichever metrics were asked for.
+        values = self.frame[by].to_numpy() if known else np.concatenate(self.trial_sharpes)
+        if np.isnan(values).all():
             raise UsageError(
                 f"{by} is missing in every row", seen=f"{len(self):,} rows", hint="did anything trade?"
             )
@@ -195,6 +197,11 @@ class SweepResult:
 
         if not 0 <= combination < len(self.grid):
             raise UsageError("no such combination", seen=combination, hint=f"0 to {len(self.grid) - 1}")
+        taken = [b.symbol for b in self.bars if b.symbol in ("ts", "equity")]
+        if taken:
+            raise UsageError(
+                "a symbol is called like a column of the portfolio", seen=taken[0], hint="rename it"
+            )
         parts = [self.path(k * len(self.grid) + combination) for k in range(len(self.bars))]
         stamps = np.unique(np.concatenate([p.ts_ns for p in parts]))
         columns: dict[str, Array] = {}

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+import grn
+from grn.kit.errors import UsageError
+from grn.ledger import Ledger, TrialCount
+from grn.quant import compute
+from grn.quant.engine.choose import choose_engine
+from grn.quant.engine.plan import build_grid
+from grn.quant.judge import sweep_shuffled, validate
+from grn.quant.metrics.registry import parse_metrics
+from grn.quant.result import SweepResult
+from grn.quant.schema import load_bars
+from grn.quant.strategy.rules import Rules
+from grn.quant.strategy.strategy import Strategy
+from grn.quant.strategy.words import close
+from grn.quant.validate.sharpe import deflated_sharpe_ratio, probabilistic_sharpe_ratio
+from grn.quant.validate.shuffle import shuffle_market
+from tests.quant.markets import cross, two_walks
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> SweepResult:
+    """Six combinations on two symbols."""
+    with Ledger.open(tmp_path_factory.mktemp("ledger")) as book:
+        return grn.sweep(cross(), two_walks(), ledger=book)
+
+
+def test_the_best_row_is_judged_with_the_trials_of_the_ledger(result: SweepResult) -> None:
+    """Name, Sharpe ratio, skew, kurtosis and length of the winner; number and variance of the trials."""
+    found = validate(result, shuffles=0)
+    assert result.trials is not None
+    row, details = result.best(), result.details(result.best())
+    per_period = details["sharpe"] / math.sqrt(result.ppy)
+    shape = {"skew": details["skew"], "kurtosis": details["kurtosis"]}
+    verdict = found.verdict
+    assert found.row == row
+    assert verdict.winner == result.label(row)
+    assert verdict.sharpe == pytest.approx(details["sharpe"], rel=1e-12)
+    assert verdict.trials == result.trials.n == 12
+    psr = probabilistic_sharpe_ratio(per_period, 0.0, 120, **shape)
+    dsr = deflated_sharpe_ratio(per_period, 120, n_trials=12, variance=result.trials.sharpe_variance, **shape)
+    assert verdict.psr == pytest.approx(psr, rel=1e-9)
+    assert verdict.dsr == pytest.approx(dsr, rel=1e-9)
+    assert found.decision == verdict.decision
+
+
+def test_shuffled_sweeps_are_the_same_sweep_on_shuffled_bars(result: SweepResult) -> None:
+    """Each number is the best annual Sharpe ratio that a sweep of the shuffled market reports itself."""
+    best = sweep_shuffled(result, shuffles=2, block=10, seed=5)
+    for k in range(2):
+        market = shuffle_market(result.bars, block=10, seed=5 + k)
+        swept = compute.compute(
+            result.strategy, market, result.grid, result.rules, parse_metrics("sharpe"), result.choice,
+            ppy=result.ppy,
+        )  # fmt: skip
+        assert best[k] == pytest.approx(swept.frame["sharpe"].max(), rel=1e-12)
+
+
+def test_shuffles_are_seeded_and_counted(result: SweepResult) -> None:
+    """The same seed gives the same bytes; shuffle k uses seed + k; progress is told each number done."""
+    done: list[int] = []
+    one = validate(result, shuffles=3, block=10, seed=4, progress=done.append)
+    assert done == [1, 2, 3]
+    assert (one.shuffles, one.block, one.seed) == (3, 10, 4)
+    assert one.null_best.tobytes() == validate(result, shuffles=3, block=10, seed=4).null_best.tobytes()
+    shifted = validate(result, shuffles=2, block=10, seed=5)
+    assert shifted.null_best.tolist() == one.null_best.tolist()[1:]
+    assert one.verdict.noise.shuffles == 3
+    assert one.verdict.noise.highest == one.null_best.max()
+
+
+def test_shuffled_sweeps_are_no_trials(tmp_path: Path) -> None:
+    """They look at no real data in its order: the ledger does not grow."""
+    with Ledger.open(tmp_path) as book:
+        swept = grn.sweep(cross(), two_walks(), ledger=book)
+        before = book.watermark()
+        validate(swept, shuffles=2, block=10)
+        assert book.watermark() == before
+
+
+def test_another_count_of_trials_can_be_asked_for(result: SweepResult) -> None:
+    """What if a hundred thousand had been tried?  The more trials, the less is left."""
+    assert result.trials is not None
+    more = TrialCount(100_000, 0.0, result.trials.sharpe_variance, 1, 1)
+    few, many = validate(result, shuffles=0), validate(result, shuffles=0, trials=more)
+    assert many.verdict.trials == 100_000
+    assert many.verdict.dsr < few.verdict.dsr
+    assert many.verdict.psr == few.verdict.psr
+
+
+def test_without_trials_there_is_no_verdict() -> None:
+    """A result that was not recorded has nothing to be deflated by."""
+    bars = load_bars(two_walks(), ("open", "close"))
+    bare = compute.compute(
+        cross(), bars, build_grid(cross(), 1.0), Rules(), parse_metrics(None), choose_engine(cross()),
+        ppy=252.0,
+    )  # fmt: skip
+    with pytest.raises(UsageError, match="no trial count") as caught:
+        validate(bare)
+    assert "grn.sweep" in str(caught.value.hint)
+
+
+def test_a_verdict_does_not_depend_on_the_metrics_asked_for(tmp_path: Path) -> None:
+    """A sweep that reported total returns only made the same trials and gets the same verdict."""
+    with Ledger.open(tmp_path) as book:
+        full = grn.sweep(cross(), two_walks(), ledger=book)
+        bare = grn.sweep(cross(), two_walks(), metrics="total_return", ledger=book)
+    one, other = validate(full, shuffles=2, block=10), validate(bare, shuffles=2, block=10)
+    assert one.row == other.row
+    assert one.verdict.dsr == other.verdict.dsr
+    assert one.verdict.noise == other.verdict.noise
+
+
+def test_nothing_traded_is_no_winner(tmp_path: Path) -> None:
+    """Where no row has a Sharpe ratio there is nothing to judge."""
+    with Ledger.open(tmp_path) as book:
+        idle = grn.sweep(Strategy(close > 1e9, close < 0), two_walks(), engine="reference", ledger=book)
+        with pytest.raises(UsageError, match="missing in every row"):
+            validate(idle)
+
+
+@pytest.mark.parametrize("options", [{"shuffles": -1}, {"block": 0}, {"seed": -1}, {"block": 1_000}], ids=str)
+def test_impossible_shuffles_are_refused(result: SweepResult, options: dict[str, int]) -> None:
+    """A negative number, no block, a negative seed, a block as long as the data."""
+    with pytest.raises(UsageError):
+        validate(result, **{"shuffles": 1, **options})  # type: ignore[arg-type]
+
+
+def test_its_text_and_its_plain_form_are_those_of_the_verdict(result: SweepResult) -> None:
+    """What the command prints and what --json gives."""
+    found = validate(result, shuffles=0)
+    assert str(found) == "\n".join(found.verdict.lines())
+    assert found.to_dict() == found.verdict.to_dict()
