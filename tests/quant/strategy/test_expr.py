@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from grn.kit.errors import StrategyError
+from grn.kit.errors import BudgetError, StrategyError
 from grn.quant.strategy.expr import Binary, Const, Expr, Param, Unary, condition, lift, param
 from grn.quant.strategy.leaves import PolarsColumn
 from grn.quant.strategy.words import close, col, open_, when
@@ -202,6 +202,13 @@ class TestParam:
         """A value listed twice would be run, and counted, twice; 0.0 and -0.0 are one value."""
         with pytest.raises(StrategyError, match="lists a value twice"):
             param("n", values)
+
+    @pytest.mark.parametrize("values", [range(10**8), range(10**400), range(10**9, 0, -1)])
+    def test_a_range_too_long_for_memory_is_priced_before_it_is_listed(self, values: range) -> None:
+        """The message has the price and how many values there are; nothing is listed."""
+        with pytest.raises(BudgetError, match=r"'n' need \S+ GiB") as caught:
+            param("n", values)
+        assert "at most 10,000,000" in str(caught.value.hint)
 
     def test_its_key_has_neither_values_nor_type(self) -> None:
         """A trial is a strategy at one value: which others were listed beside it does not matter."""

@@ -123,7 +123,7 @@ def test_needs_adds_the_prices_of_the_fill() -> None:
     plain = Strategy(col("score") > 1, HIGH)
     assert plain.needs("close") == ("close", "high", "score")
     assert plain.needs("next_open") == ("close", "high", "open", "score")
-    assert "day" not in Strategy(session_vwap() > 1, DOWN).needs("close")
+    assert Strategy(session_vwap() > 1, DOWN).needs("close") == ("close", "high", "low", "volume")
     by_weekday = Strategy(pl.col("ts").dt.weekday() == 1, DOWN)  # type: ignore[arg-type]
     assert by_weekday.needs("close") == ("close",)
 

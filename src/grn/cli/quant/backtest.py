@@ -10,7 +10,7 @@ import click
 
 from grn.cli.output import json_option, write_json, write_table
 from grn.cli.quant.options import parse_settings, pick_data, read_rules, run_options
-from grn.cli.quant.tables import check_output, save_frame
+from grn.cli.quant.tables import check_frame_output, plain_rows, save_frame
 
 
 @click.command()
@@ -49,9 +49,11 @@ def backtest(
     """
     from grn.kit.errors import UsageError
     from grn.quant.files import load_strategy_file
+    from grn.quant.schema import load_bars
+    from grn.quant.strategy.rules import Rules
     from grn.quant.sweep import backtest as run_backtest
 
-    check_output(output)
+    check_frame_output(output)
     values = parse_settings(settings)
     several = next((f"{k} has {len(v)} values" for k, v in values.items() if len(v) != 1), None)
     if several:
@@ -59,30 +61,31 @@ def backtest(
             "a backtest takes one value per parameter", seen=several, hint="use `grn quant sweep`"
         )
     loaded = load_strategy_file(file)
+    chosen_rules = read_rules(loaded, **rules)
+    bars = load_bars(pick_data(loaded, data), loaded.strategy.needs(chosen_rules.get("fill", Rules().fill)))
+    names = [b.symbol for b in bars]
+    if symbol is not None and symbol not in names:
+        raise UsageError("the data has no such symbol", seen=symbol, hint=", ".join(names))
     result = run_backtest(
         loaded.strategy,
-        pick_data(loaded, data),
+        bars,
         {k: v[0] for k, v in values.items()},
         metrics=metrics or "all",
         engine=engine,
         command="quant backtest",
-        **read_rules(loaded, **rules),
+        **chosen_rules,
     )
-    if show == "metrics":
-        frame = result.frame
-    else:
-        names = [b.symbol for b in result.bars]
-        if symbol is not None and symbol not in names:
-            raise UsageError("the data has no such symbol", seen=symbol, hint=", ".join(names))
+    frame = result.frame
+    if show != "metrics":
         frame = getattr(result, show)(0 if symbol is None else names.index(symbol))
     if output is not None:
         save_frame(frame, output)
     if as_json:
-        write_json({"run": result.run, "result_key": result.result_key, show: frame.rows(named=True)})
+        write_json({"run": result.run, "result_key": result.result_key, show: plain_rows(frame)})
     elif show == "metrics":
         write_table(
             ["", *(b.symbol for b in result.bars)], [[n, *frame[n].to_list()] for n in frame.columns[1:]]
         )
     else:
-        write_table(frame.columns, frame.rows())
+        write_table(frame.columns, [list(r.values()) for r in plain_rows(frame)])
     click.echo(f"run {result.run}; next: grn quant report {result.run}", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -51,7 +52,7 @@ def read_rules(
     """Rules of a run: the command line's, else the file's, else the defaults."""
     from dataclasses import replace
 
-    from grn.quant.strategy.rules import Costs
+    from grn.quant.strategy.rules import Costs, Rules
 
     rules = dict(file.rules)
     given = {"fee": fee, "fixed_fee": fixed_fee, "slippage": slippage}
@@ -62,6 +63,7 @@ def read_rules(
         rules["size"] = parse_size(size_text)
     if cash is not None:
         rules["cash"] = cash
+    Rules(**rules)  # says what is wrong, before anything is loaded
     return rules
 
 
@@ -102,11 +104,15 @@ def parse_settings(texts: Sequence[str]) -> dict[str, tuple[float, ...]]:
     """``name=value``, ``name=a,b,c`` or ``name=first:last[:step]`` (last included) -> values by name."""
     found: dict[str, tuple[float, ...]] = {}
     for text in texts:
-        name, equals, value = text.partition("=")
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if name in found:
+            raise UsageError(
+                f"parameter {name!r} is set twice", seen=text, hint=f"list its values: -p {name}=10,20"
+            )
         try:
-            if not equals:
+            if not (name and equals):
                 raise ValueError
-            found[name.strip()] = _values(value)
+            found[name] = _values(name, value)
         except ValueError:
             raise UsageError(
                 "a parameter setting reads name=value",
@@ -116,15 +122,21 @@ def parse_settings(texts: Sequence[str]) -> dict[str, tuple[float, ...]]:
     return found
 
 
-def _values(text: str) -> tuple[float, ...]:
+def _values(name: str, text: str) -> tuple[float, ...]:
     if ":" not in text:
         return tuple(_number(part) for part in text.split(","))
+    from grn.quant.strategy.expr import check_length
+
     parts = [_number(part) for part in text.split(":")]
-    first, last, step = (*parts, 1)[:3]
-    if not 2 <= len(parts) <= 3 or step <= 0:
+    if not 2 <= len(parts) <= 3 or not all(math.isfinite(part) for part in parts):
         raise ValueError
-    count = int((last - first) / step + 1e-9) + 1
-    return tuple(first + k * step for k in range(max(count, 0)))
+    first, last, step = (*parts, 1)[:3]
+    if step <= 0:
+        raise ValueError
+    # The last value belongs to the range; 0.1:0.3:0.1 ends at 0.3 although three times 0.1 is above it.
+    steps = (last - first) / step + 1e-9
+    check_length(name, steps)
+    return tuple(first + k * step for k in range(math.floor(steps) + 1))
 
 
 def _number(text: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -34,6 +35,9 @@ def report(run: str, output: Path | None, shuffles: int, block: int, seed: int) 
     """
     check_output(output)
     result = recall(run)
+    # A strategy's name is any text: what has a meaning in paths is replaced.
+    name = re.sub(r"[^\w.-]+", "_", result.strategy.name).strip("._") or "report"
+    path = output or Path(f"{name}.html")
+    check_output(path)
     validation = judge_with_progress(result, shuffles=shuffles, block=block, seed=seed)
-    path = result.report(output or Path(f"{result.strategy.name}.html"), validation=validation)
-    click.echo(str(path))
+    click.echo(str(result.report(path, validation=validation)))

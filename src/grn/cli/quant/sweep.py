@@ -10,7 +10,7 @@ import click
 
 from grn.cli.output import json_option, write_json, write_table
 from grn.cli.quant.options import parse_settings, pick_data, read_rules, run_options
-from grn.cli.quant.tables import save_frame, top_rows
+from grn.cli.quant.tables import check_frame_output, check_output, pick_order, save_frame, top_rows
 
 
 @click.command()
@@ -19,7 +19,7 @@ from grn.cli.quant.tables import save_frame, top_rows
     "-p", "--param", "settings", multiple=True, help="Other values: name=2:100, name=5,10,20, name=7."
 )
 @click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="Rows to show.")
-@click.option("--by", default="sharpe", show_default=True, help="Metric that orders the rows.")
+@click.option("--by", help="Metric that orders the rows (default: sharpe).")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads (default: every processor).")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Write all rows to a .parquet or .csv file."
@@ -34,7 +34,7 @@ def sweep(
     engine: str,
     settings: tuple[str, ...],
     top: int,
-    by: str,
+    by: str | None,
     threads: int | None,
     output: Path | None,
     report: Path | None,
@@ -47,12 +47,12 @@ def sweep(
     Every combination is a trial and is counted in the ledger.  FILE is a Python file that defines a
     strategy, such as examples/ma_cross.py.
     """
-    from grn.cli.quant.tables import check_output
     from grn.quant.files import load_strategy_file
     from grn.quant.strategy.settings import with_values
 
-    for path in (output, report):
-        check_output(path)
+    check_frame_output(output)
+    check_output(report)
+    order = pick_order(by, metrics)
     loaded = load_strategy_file(file)
     strategy = with_values(loaded.strategy, parse_settings(settings))
     chosen_data = pick_data(loaded, data)
@@ -83,7 +83,7 @@ def sweep(
         from grn.cli.quant.verdicts import judge_with_progress
 
         result.report(report, validation=judge_with_progress(result))
-    rows = top_rows(result, by, top)
+    rows = top_rows(result, order, top)
     if as_json:
         write_json(
             {

@@ -29,9 +29,10 @@ def validate(run: str, shuffles: int, block: int, seed: int, as_json: bool) -> E
     All trials that the ledger counted on the data up to the run are held against it, and the winners that
     the same sweep finds in shuffled data.  Exit code 1 when it is rejected.
     """
-    validation = judge_with_progress(recall(run), shuffles=shuffles, block=block, seed=seed)
+    result = recall(run)
+    validation = judge_with_progress(result, shuffles=shuffles, block=block, seed=seed)
     if as_json:
-        write_json({"run": run, **validation.to_dict()})
+        write_json({"run": result.run, **validation.to_dict()})
     else:
         click.echo(str(validation))
     return ExitCode.NO if validation.decision == "reject" else ExitCode.DONE

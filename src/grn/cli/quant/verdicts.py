@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from grn.kit.errors import UsageError
+
 if TYPE_CHECKING:
     from grn.quant.result import SweepResult
     from grn.quant.validate.validation import Validation
@@ -32,6 +34,10 @@ def recall(run: str) -> SweepResult:
     from grn.ledger import Ledger
     from grn.quant.replay import replay
 
+    if not Ledger.exists(ledger_dir()):
+        raise UsageError(
+            "there is no ledger yet", seen=str(ledger_dir()), hint="name its home: grn --home DIR quant ..."
+        )
     with Ledger.open(ledger_dir()) as ledger:
         again = replay(ledger, run, memory_gib=load_settings().memory_gib)
     if not again.same:

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any, ClassVar, Literal, TypeAlias
 
-from grn.kit.errors import StrategyError
+from grn.kit.errors import BudgetError, StrategyError
 
 Kind = Literal["float", "bool"]
 Key: TypeAlias = tuple[object, ...]
@@ -154,6 +154,10 @@ class Expr:
     def sqrt(self) -> Expr:
         """Square root; missing for negative values."""
         return Unary("sqrt", self)
+
+
+DAY = "@day"
+"""A column that is derived from the timestamps and not read: days since 1970-01-01 UTC."""
 
 
 class Column(Expr):
@@ -343,6 +347,28 @@ def condition(value: object) -> Expr:
     return expr if expr.kind == "bool" else Unary("truth", expr)
 
 
+MOST_VALUES = 10_000_000
+"""Values of one parameter: about 1 GiB as Python numbers, and more than any sweep tries."""
+
+
+def check_length(name: str, count: float) -> None:
+    """Refuse a list of values that would not fit into memory, before it is made.
+
+    Raises
+    ------
+    BudgetError
+        The message has its price: a listed number takes about 100 bytes.
+    """
+    if count > MOST_VALUES:
+        need_gib = count * 100 / 2.0**30
+        price = f"{need_gib:,.1f}" if need_gib < 1e9 else f"{need_gib:.1e}"
+        raise BudgetError(
+            f"the values of parameter {name!r} need {price} GiB before a sweep begins",
+            seen=f"{count:,.0f} values" if count < 1e15 else f"{count:.1e} values",
+            hint=f"take larger steps: at most {MOST_VALUES:,} values",
+        )
+
+
 def param(name: str, values: Iterable[float]) -> Param:
     """Declare a parameter and the values that a sweep tries: ``param("fast", range(2, 101))``."""
     if not str(name).isidentifier() or str(name) != name:
@@ -355,6 +381,8 @@ def param(name: str, values: Iterable[float]) -> Param:
         raise StrategyError(
             f"parameter {name!r} takes numbers", seen=repr(values), hint=f'param("{name}", [10, 20])'
         )
+    if isinstance(values, range):
+        check_length(name, min((values.stop - values.start) // values.step, 10**300))
     listed: list[float] = []
     given: Iterable[Any] = values
     for value in given:
