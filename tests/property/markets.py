@@ -12,10 +12,12 @@ SPACINGS_NS = (15 * MINUTE_NS, 60 * MINUTE_NS, 1440 * MINUTE_NS)
 KINDS = ("walk", "wild", "constant", "steps", "jumps", "rise", "tiny", "huge")
 
 
-def make_bars(rng: np.random.Generator, *, symbol: str = "X", n_bars: int | None = None) -> Bars:
+def make_bars(
+    rng: np.random.Generator, *, symbol: str = "X", n_bars: int | None = None, kind: str | None = None
+) -> Bars:
     """Bars of one symbol with open, high, low, close, volume, `score` (with gaps) and `flag` (0 or 1)."""
     n = n_bars if n_bars is not None else draw_length(rng)
-    close = draw_prices(rng, str(rng.choice(KINDS)), n)
+    close = draw_prices(rng, str(rng.choice(KINDS)) if kind is None else kind, n)
     before = np.concatenate([close[:1], close[:-1]])
     opens = before * np.exp(rng.normal(0.0, 0.01, n)) if rng.random() < 0.8 else close.copy()
     high = np.maximum(opens, close) * (1.0 + np.abs(rng.normal(0.0, 0.005, n)))

@@ -9,12 +9,12 @@ import polars as pl
 
 from grn.quant import Strategy, exp, is_missing, log, maximum, minimum, param, tf, when
 from grn.quant.indicators.registry import INDICATORS, ParamSpec
-from grn.quant.strategy.expr import Const, Expr, Param, lift
+from grn.quant.strategy.expr import DAY, Const, Expr, Param, lift
 from grn.quant.strategy.indicators import build
 from grn.quant.strategy.words import col
 from tests.property import steps
 
-COLUMNS = ("close", "close", "close", "open", "high", "low", "volume", "score", "flag", "day")
+COLUMNS = ("close", "close", "close", "open", "high", "low", "volume", "score", "flag", DAY)
 CONSTANTS = (0.0, 1.0, -1.0, 2.0, 0.5, 10.0, 100.0, -0.25, 1e-3)
 FRAMES = ("1h", "4h", "1d", "1w", "45m")
 LONGEST = 9
@@ -126,8 +126,9 @@ class Author:
         spec = INDICATORS[str(self.rng.choice(sorted(INDICATORS)))]
         inputs: list[Expr] = []
         for name in spec.inputs:
-            bar_column = name in ("high", "low", "close", "volume", "day")
-            inputs.append(col(name) if bar_column and self.rng.random() < 0.7 else self.number(depth - 1))
+            bar_column = {"day": DAY}.get(name, name)
+            known = bar_column in ("high", "low", "close", "volume", DAY)
+            inputs.append(col(bar_column) if known and self.rng.random() < 0.7 else self.number(depth - 1))
         outputs = build(spec.name, inputs, [self.setting(p) for p in spec.params])
         return outputs[int(self.rng.integers(len(outputs)))]
 

@@ -20,12 +20,12 @@ from grn.quant.engine.choose import refusals
 from grn.quant.engine.plan import Grid, build_grid
 from grn.quant.engine.series import Evaluator
 from grn.quant.schema import Bars
-from grn.quant.strategy.expr import Expr
+from grn.quant.strategy.expr import DAY, Expr
 from grn.quant.strategy.strategy import Strategy, is_never
 from grn.quant.strategy.tree import find_params, nodes
 
 SIDES = ("long entry", "long exit", "short entry", "short exit")
-BAR_COLUMNS = frozenset(("open", "high", "low", "close", "volume", "day"))
+BAR_COLUMNS = frozenset(("open", "high", "low", "close", "volume", DAY))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -274,9 +273,7 @@ class SweepResult:
 
 
 def path_sums(path: Path) -> dict[str, float]:
-    """Accumulators that need the orders (trades, exposure, turnover, fees) from a finished path."""
-    from grn.quant.engine.reference import accumulate
+    """Accumulators that returns do not determine (trades, exposure, turnover, fees), from a finished path."""
+    from grn.quant.engine.reference import accumulate_legs
 
-    sums = accumulate(path.equity.tolist(), path.position.tolist(), path.legs.tolist(), path.initial)
-    names = ("opened", "closed", "wins", "win_sum", "loss_sum", "bars_in", "traded", "fees")
-    return {name: sums[name] for name in names if not math.isnan(sums[name])}
+    return accumulate_legs(path.legs.tolist()) | {"bars_in": float(np.count_nonzero(path.position))}

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from grn.kit.errors import BudgetError, StrategyError, UsageError
 from grn.quant.engine.series import Evaluator, apply_binary, apply_unary, lag_depth
 from grn.quant.schema import Bars
-from grn.quant.strategy.expr import Binary, Const, Expr, Param, Unary, When
+from grn.quant.strategy.expr import Binary, Const, Expr, Key, Param, Unary, When
 from grn.quant.strategy.strategy import Strategy
 from grn.quant.strategy.tree import find_params
 
@@ -172,48 +172,51 @@ class Layout:
     ----------
     rows
         int32 [C, leaves], row of the table per combination and leaf.
-    bindings
-        Per leaf, the distinct parameter settings in table order.
+    series
+        Leaf and parameter values of each row of the table.  Leaves that differ only in the name of a
+        parameter share rows: ``sma(close, fast)`` and ``sma(close, slow)`` at 20 are one series.
     """
 
     rows: npt.NDArray[np.int32]
-    bindings: tuple[tuple[dict[str, float], ...], ...]
-
-    @property
-    def n_rows(self) -> int:
-        """Rows of the table."""
-        return sum(len(b) for b in self.bindings)
+    series: tuple[tuple[Expr, dict[str, float]], ...]
 
 
 def build_layout(plan: Plan, grid: Grid) -> Layout:
-    """Number the distinct settings of each leaf."""
+    """Number the distinct series that the combinations read."""
     position = {p.name: i for i, p in enumerate(grid.params)}
     rows = np.zeros((len(grid), max(1, len(plan.leaves))), dtype=np.int32)
-    bindings: list[tuple[dict[str, float], ...]] = []
-    start = 0
+    series: list[tuple[Expr, dict[str, float]]] = []
+    known: dict[Key, int] = {}
+
+    def number(leaf: Expr, binding: dict[str, float]) -> int:
+        key = _bound(leaf.key, binding)
+        if key not in known:
+            known[key] = len(series)
+            series.append((leaf, binding))
+        return known[key]
+
     for i, leaf in enumerate(plan.leaves):
         names = [p.name for p in find_params(leaf)]
-        if names:
-            used = grid.values[:, [position[n] for n in names]]
-            distinct, inverse = np.unique(used, axis=0, return_inverse=True)
-            rows[:, i] = start + inverse.reshape(-1)
-            bindings.append(tuple(dict(zip(names, map(float, d), strict=True)) for d in distinct))
-        else:
-            rows[:, i] = start
-            bindings.append(({},))
-        start += len(bindings[-1])
-    return Layout(rows, tuple(bindings))
+        used = grid.values[:, [position[n] for n in names]]
+        distinct, inverse = np.unique(used, axis=0, return_inverse=True)
+        numbers = [number(leaf, dict(zip(names, map(float, d), strict=True))) for d in distinct]
+        rows[:, i] = np.array(numbers, dtype=np.int32)[inverse.reshape(-1)]
+    return Layout(rows, tuple(series))
+
+
+def _bound(key: Key, binding: Mapping[str, float]) -> Key:
+    """A canonical key with parameters replaced by their values."""
+    if len(key) == 2 and key[0] == "param":
+        return ("const", binding[str(key[1])])
+    return tuple(_bound(k, binding) if isinstance(k, tuple) else k for k in key)
 
 
 def build_table(plan: Plan, layout: Layout, bars: Bars) -> npt.NDArray[np.float64]:
     """Compute every series once: float64 [rows, pad + T], missing before the first bar."""
     evaluator = Evaluator(bars)
-    table = np.full((max(1, layout.n_rows), plan.pad + len(bars)), np.nan)
-    row = 0
-    for leaf, settings in zip(plan.leaves, layout.bindings, strict=True):
-        for binding in settings:
-            table[row, plan.pad :] = evaluator.numbers(leaf, binding)
-            row += 1
+    table = np.full((max(1, len(layout.series)), plan.pad + len(bars)), np.nan)
+    for row, (leaf, binding) in enumerate(layout.series):
+        table[row, plan.pad :] = evaluator.numbers(leaf, binding)
     return table
 
 

@@ -179,6 +179,13 @@ def accumulate(
         if held != 0.0:
             a["bars_in"] += 1.0
     a["equity"] = equity[-1]
+    return a | accumulate_legs(legs)
+
+
+def accumulate_legs(legs: Sequence[Sequence[float]]) -> dict[str, float]:
+    """Accumulators that orders alone determine: trades, turnover, fees."""
+    a = dict.fromkeys(accumulator_names(("trades", "turnover", "fees")), 0.0)
+    del a["equity"]
     basis = 0.0
     volume: dict[float, tuple[float, float]] = {}
     for _, order, leg, units, _, value, fees, before in legs:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from grn.kit.errors import DataError, StrategyError
 from grn.quant.schema import Bars
 from grn.quant.schema.timeframe import group_bars
-from grn.quant.strategy.expr import Binary, Column, Const, Expr, Key, Lag, Param, Unary, When
+from grn.quant.strategy.expr import DAY, Binary, Column, Const, Expr, Key, Lag, Param, Unary, When
 from grn.quant.strategy.leaves import HostFunction, Indicator, PolarsColumn, Timeframe
 from grn.quant.strategy.step import StepCall
 from grn.quant.strategy.tree import find_params
@@ -34,8 +34,8 @@ def lag_depth(node: Expr) -> int:
 
 
 def column_of(bars: Bars, name: str) -> npt.NDArray[np.float64]:
-    """A column of the data; `day` (days since 1970 in UTC) is derived from the timestamps."""
-    if name == "day" and "day" not in bars.columns:
+    """A column of the data; `@day` (days since 1970 in UTC) is derived from the timestamps."""
+    if name == DAY:
         return (bars.ts_ns // DAY_NS).astype(np.float64)
     return bars.column(name)
 

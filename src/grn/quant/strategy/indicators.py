@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 from grn.kit.errors import StrategyError
-from grn.quant.strategy.expr import Column, Const, Expr, Param, lift
+from grn.quant.strategy.expr import DAY, Column, Const, Expr, Param, lift
 from grn.quant.strategy.leaves import Indicator
 from grn.quant.strategy.words import close as _close
 from grn.quant.strategy.words import high as _high
@@ -154,7 +154,7 @@ def session_vwap(
     *, high: object = _high, low: object = _low, close: object = _close, volume: object = _volume
 ) -> Expr:
     """Volume-weighted average of the typical price since the start of the UTC day."""
-    return build("session_vwap", [high, low, close, volume, Column("day")], [])[0]
+    return build("session_vwap", [high, low, close, volume, Column(DAY)], [])[0]
 
 
 def rolling_sum(x: object, n: Length) -> Expr:

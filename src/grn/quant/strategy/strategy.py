@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import get_args
 
 from grn.kit.errors import StrategyError
-from grn.quant.strategy.expr import Column, Const, Expr, Param, condition
+from grn.quant.strategy.expr import DAY, Column, Const, Expr, Param, condition
 from grn.quant.strategy.leaves import PolarsColumn
 from grn.quant.strategy.rules import Direction
 from grn.quant.strategy.tree import find_params, nodes
@@ -113,9 +113,8 @@ class Strategy:
 
     def needs(self, fill: str) -> tuple[str, ...]:
         """Columns that a run with this fill reads: the signals' own, `close`, and `open` to fill at it."""
-        derived = {"day"}
         base = {"close"} | ({"open"} if fill == "next_open" else set())
-        return tuple(sorted((set(self.columns) - derived) | base))
+        return tuple(sorted((set(self.columns) - {DAY}) | base))
 
     @cached_property
     def canonical(self) -> Mapping[str, object]:
