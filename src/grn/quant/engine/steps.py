@@ -51,11 +51,15 @@ def _driver(step: Step, n_inputs: int, n_params: int) -> Callable[..., None]:
     kinds = [numba.float64[::1]] * (1 + n_inputs) + [numba.float64] * n_params + [numba.float64[::1]]
     try:
         compiled.compile(tuple(kinds))  # type: ignore[attr-defined]  # numba dispatchers are untyped
-    except numba.core.errors.NumbaError as error:
-        first = str(error).strip().splitlines()
+    # Bytecode that Numba does not know is no NumbaError to it.
+    except (numba.core.errors.NumbaError, numba.core.errors.UnsupportedBytecodeError) as error:
+        # The first line names the compiler's pass, the next one what is wrong.
+        lines = [
+            x for x in str(error).splitlines() if x.strip() and not x.startswith("Failed in nopython mode")
+        ]
         raise UnsupportedError(
             f"step {step.name} does not compile",
-            seen=first[-1] if first else type(error).__name__,
+            seen=lines[0].strip() if lines else type(error).__name__,
             hint="declare it @step(jit=False) to run it on the reference engine",
         ) from error
     return compiled
