@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -194,4 +196,6 @@ def tell_proof(result: SweepResult, table: Path, report: Path, out: Path) -> Ite
     yield f"run {result.run}, result key {result.result_key[:16]}"
     for path in (report, table):
         yield f"{path}  sha256 {sha256_hex(path.read_bytes())[:16]} (run the demo again: the same bytes)"
-    yield f"grn --home {out} quant report {result.run}   computes it again from the ledger"
+    # Where the command is not on the path (a fresh `make demo`), the line must still work as printed.
+    command = "grn" if shutil.which("grn") else os.path.relpath(sys.argv[0])
+    yield f"{command} --home {out} quant report {result.run}   computes it again from the ledger"
