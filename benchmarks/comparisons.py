@@ -64,9 +64,12 @@ COMPARISONS = (
 BY_NAME = {c.name: c for c in COMPARISONS}
 
 
-def crossover(direction: Direction = "long") -> Strategy:
-    """The strategy of the README: in when the fast average rises above the slow one, out when below."""
-    fast, slow = param("fast", range(2, 101)), param("slow", range(2, 101))
+def crossover(direction: Direction = "long", *, step: int = 1) -> Strategy:
+    """The strategy of the README: in when the fast average rises above the slow one, out when below.
+
+    `step` takes every so many windows only.
+    """
+    fast, slow = param("fast", range(2, 101, step)), param("slow", range(2, 101, step))
     a, b = sma(close, fast), sma(close, slow)
     return Strategy(
         entry=a.crosses_above(b),

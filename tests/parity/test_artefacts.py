@@ -181,8 +181,8 @@ def test_short_fraction_and_fixed_fee_10() -> None:
 def test_averages_of_a_flat_market_11() -> None:
     """50 closes of 0.1: every average is 0.1, so none crosses another.
 
-    In vectorbt's, a difference of running totals, rounding makes SMA(3) cross SMA(7) twice: two trades and, at a
-    fee of 0.1 %, a loss. Ours are 0.1 to the last bit.
+    In vectorbt's, a difference of running totals, rounding makes SMA(3) cross SMA(7) twice: two trades and,
+    at a fee of 0.1 %, a loss. Ours are 0.1 to the last bit.
     """
     import pandas as pd
 
