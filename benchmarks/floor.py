@@ -10,8 +10,8 @@ Model, per bar and combination of the README's sweep with four metrics:
   2 multiplications and 2 comparisons for the drawdown. The division is the slow one.
 
 `measure_floor` runs just these operations for lanes of neighbouring combinations, always in the market, with
-no order, no branch and no ledger. A sweep that computes these metrics bar by bar is not faster while it holds a
-position; out of the market only the crossing is left to do.
+no order, no branch and no ledger. A sweep that computes these metrics bar by bar is not faster while it holds
+a position; out of the market only the crossing is left to do.
 """
 
 from __future__ import annotations
