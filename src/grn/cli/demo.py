@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shlex
 import shutil
 import sys
 import time
@@ -198,4 +199,5 @@ def tell_proof(result: SweepResult, table: Path, report: Path, out: Path) -> Ite
         yield f"{path}  sha256 {sha256_hex(path.read_bytes())[:16]} (run the demo again: the same bytes)"
     # Where the command is not on the path (a fresh `make demo`), the line must still work as printed.
     command = "grn" if shutil.which("grn") else os.path.relpath(sys.argv[0])
-    yield f"{command} --home {out} quant report {result.run}   computes it again from the ledger"
+    replay = f"{command} --home {shlex.quote(str(out))} quant report {result.run}"
+    yield f"{replay}   computes it again from the ledger"

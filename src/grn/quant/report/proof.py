@@ -39,10 +39,12 @@ def _names(one: Subject) -> list[tuple[str, str]]:
     names = [("Result key", f"<code>{escape(key)}</code>" if key else "none: the run was not recorded")]
     if one.validation is not None:
         v = one.validation
+        # Not the ledger's row up to which they were counted: run again, the same sweep counts the same trials
+        # up to a later row.
         names.append(
             (
                 "Verdict",
-                f"trials up to ledger row {v.verdict.watermark}; {count(v.shuffles, 'shuffle')} in blocks of "
+                f"{count(v.verdict.trials, 'trial')} counted; {count(v.shuffles, 'shuffle')} in blocks of "
                 f"{count(v.block, 'bar')}, seed {v.seed}",
             )
         )
