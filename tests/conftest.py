@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 NIGHTLY = os.environ.get("GRN_NIGHTLY") == "1"
+
+# Compiled code goes into the environment's own folder, where the next run finds it and nobody else's is: tests
+# must not fill the cache of the person running them. Set here, before Numba is imported.
+os.environ.setdefault("GRN_CACHE", str(Path(sys.prefix) / "grn"))
+os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(sys.prefix) / "numba"))
 
 # CI draws the same examples each time, so that a failure is the change's own; the nightly run searches on.
 settings.register_profile("ci", derandomize=True, max_examples=25, deadline=None, print_blob=True)
