@@ -48,7 +48,7 @@ class Author:
         levels = [round(float(v), 3) for v in rng.normal(0.0, 1.0, 2)]
         self.length = param("length", lengths)
         self.lag = param("lag", [int(v) for v in lags])
-        self.level = param("level", levels)
+        self.level = param("level", dict.fromkeys(levels))  # two draws in thousands are equal
 
     def pick(self, options: Sequence[Callable[[], Expr]]) -> Expr:
         return options[int(self.rng.integers(len(options)))]()
