@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 
 NIGHTLY = os.environ.get("GRN_NIGHTLY") == "1"
 
-# Compiled code goes into the environment's own folder, where the next run finds it and nobody else's is: tests
+# Compiled code goes into the environment's own folder, where the next run finds it: tests
 # must not fill the cache of the person running them. Set here, before Numba is imported.
 os.environ.setdefault("GRN_CACHE", str(Path(sys.prefix) / "grn"))
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(sys.prefix) / "numba"))
