@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
+import grn
 from grn.quant.compute import compute
 from grn.quant.engine.choose import Choice
 from grn.quant.engine.plan import Grid
@@ -81,3 +84,26 @@ def test_the_order_of_symbols_changes_nothing_but_the_order(seed: int) -> None:
         mine, other = (f.filter(f["symbol"] == one.symbol).drop("symbol").to_numpy() for f in (whole, turned))
         assert same_bits(mine, other)
     assert turned["symbol"].unique(maintain_order=True).to_list() == ["C", "B", "A"]
+
+
+@pytest.mark.parametrize("seed", shapes()[:4])
+def test_a_row_is_a_backtest_with_its_parameters(seed: int) -> None:
+    """`grn.backtest` at a row's parameters gives that row, and its path ends at the row's total return."""
+    shape = make_shape(seed)
+    rules = make_rules(np.random.default_rng([shape.seed, 4]), shape.fill)
+    options: dict[str, Any] = {
+        "costs": rules.costs,
+        "fill": rules.fill,
+        "size": rules.size,
+        "cash": rules.cash,
+        "metrics": "default",
+    }
+    bars = market(shape)[:2]
+    whole = grn.sweep(shape.strategy, bars, **options)
+    columns = whole.frame.columns[1:]
+    for k in range(len(shape.grid)):
+        one = grn.backtest(shape.strategy, bars, shape.grid.binding(k), **options)
+        rows = [j * len(shape.grid) + k for j in range(len(bars))]
+        assert same_bits(whole.frame.select(columns)[rows].to_numpy(), one.frame.select(columns).to_numpy())
+        for i in rows:
+            assert whole.path(i).equity[-1] / rules.cash - 1.0 == whole.row(i)["total_return"]
