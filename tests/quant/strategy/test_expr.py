@@ -7,7 +7,7 @@ import pytest
 from grn.kit.errors import BudgetError, StrategyError
 from grn.quant.strategy.expr import Binary, Const, Expr, Param, Unary, condition, lift, param
 from grn.quant.strategy.leaves import PolarsColumn
-from grn.quant.strategy.words import close, col, open_, when
+from grn.quant.strategy.words import close, col, open_, polars, when
 from tests.quant.strategy.nodes import EVERY_NODE, Case
 
 
@@ -222,3 +222,10 @@ def test_expressions_are_hashable_by_identity() -> None:
     assert len({a, b, a}) == 2
     assert isinstance(a == b if a.kind == "float" else close == open_, Expr)
     assert isinstance(param("n", [1]), Param)
+
+
+def test_a_polars_expression_stands_on_the_left_when_wrapped() -> None:
+    """`polars(...)` lifts it, so that the comparison is ours and not Polars'."""
+    wrapped = polars(pl.col("score")) > close
+    assert wrapped.kind == "bool"
+    assert wrapped.children[0].key == lift(pl.col("score")).key

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from grn.quant.schema.timeframe import parse_every
 from grn.quant.strategy.expr import Binary, Column, Expr, Unary, When, lift
 from grn.quant.strategy.leaves import HostFunction, Timeframe
+
+if TYPE_CHECKING:
+    import polars as pl
 
 open_ = Column("open")
 high = Column("high")
@@ -16,6 +21,15 @@ volume = Column("volume")
 def col(name: str) -> Column:
     """Any column of the data by name: ``col("score") > 0.5``, ``col("my_entry")``."""
     return Column(name)
+
+
+def polars(expression: pl.Expr) -> Expr:
+    """A Polars expression as a value of this language.
+
+    Needed only where it stands on the left of an operator: ``polars(pl.col("score")) > close``; on the right
+    it is taken as it is.
+    """
+    return lift(expression)
 
 
 def tf(every: str, expression: object) -> Expr:
