@@ -14,6 +14,7 @@ from grn.ledger import Ledger
 from grn.quant.judge import validate
 from grn.quant.replay import replay
 from grn.quant.report import write_report
+from grn.quant.report.numbers import percent
 from grn.quant.result import SweepResult
 from grn.quant.strategy.expr import param
 from grn.quant.strategy.rules import Costs
@@ -279,3 +280,10 @@ def test_long_series_stay_small(tmp_path: Path) -> None:
     assert len(text) < 1_500_000
     assert "Drawn are the 500 that won or lost the most." in text
     assert "The first 200 trades" in text
+
+
+def test_time_in_the_market_is_the_metrics_number(result: SweepResult, page: str) -> None:
+    """The sentence on trades and the table of metrics print the exposure alike, never as a bare zero."""
+    said = percent(result.details(result.best())["exposure"])
+    assert f"In the market {said} of the time." in page
+    assert f">{said}</td>" in page

@@ -62,12 +62,16 @@ def test_rules_and_parameters_read_as_sentences() -> None:
 
 
 def test_numbers_follow_their_unit() -> None:
-    """Percent, money, counts; a real minus sign, no minus zero, a dash for what is not defined."""
+    """Percent, money, counts; two significant digits of a small share, a real minus sign, no minus zero, a
+    dash for what is not defined."""
     assert show(METRICS["total_return"], 4.449) == "444.9\N{NO-BREAK SPACE}%"
     assert show(METRICS["var"], -0.0152) == "−1.52\N{NO-BREAK SPACE}%"
     assert show(METRICS["trades"], 1234.0) == "1,234"
     assert show(METRICS["sharpe"], math.nan) == "–"
     assert (plain(-0.001), plain(math.inf), percent(math.nan)) == ("0.00", "∞", "–")
+    assert [percent(v) for v in (0.0018, 0.00052, -0.0000123, 1e-12, 0.0)] == [
+        f"{said}\N{NO-BREAK SPACE}%" for said in ("0.18", "0.052", "−0.0012", "0.00", "0.00")
+    ]
     assert (money(-1234.4), money(12.5)) == ("−1,234", "12.50")
     assert (count(1, "trade"), count(2, "trade")) == ("1 trade", "2 trades")
 

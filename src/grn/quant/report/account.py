@@ -75,8 +75,8 @@ def months(one: Subject) -> str:
     years = own.totals[np.isfinite(own.totals)]
     ahead = int(np.count_nonzero(own.totals > hold.totals))
     return (
-        f"<p>{int(np.count_nonzero(known > 0.0))} of {count(len(known), 'month')} and "
-        f"{int(np.count_nonzero(years > 0.0))} of {count(len(years), 'year')} gained; {ahead} of "
+        f"<p>{int(np.count_nonzero(known > 0.0)):,} of {count(len(known), 'month')} and "
+        f"{int(np.count_nonzero(years > 0.0)):,} of {count(len(years), 'year')} gained; {ahead:,} of "
         f"{count(len(years), 'year')} beat buy and hold. Percent, by the UTC month in which a bar is "
         "labelled.</p>\n"
         f"{tables.months_table(own, hold)}"
@@ -92,12 +92,12 @@ def trading(one: Subject) -> str:
     n_open = int((frame["status"] == "open").sum())
     text = count(len(frame), "trade")
     if len(frame) > n_open:
-        text += f"; {percent(details['win_rate'], 0)} of the closed ones won"
+        text += f"; {percent(details['win_rate'])} of the closed ones won"
         if math.isfinite(details["avg_win"]) and math.isfinite(details["avg_loss"]):
             text += (
                 f", {money(details['avg_win'])} on average, and the others lost {money(-details['avg_loss'])}"
             )
-    text += f". In the market {percent(details['exposure'], 0)} of the time."
+    text += f". In the market {percent(details['exposure'])} of the time."
     text += " One is still open, marked at the last close." if n_open else ""
     if len(choose_trades(frame)) < len(frame):
         text += f" Drawn are the {MOST_TRADES} that won or lost the most."

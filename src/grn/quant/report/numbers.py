@@ -22,9 +22,13 @@ def plain(value: float, digits: int = 2) -> str:
 
 
 def percent(value: float, digits: int | None = None) -> str:
-    """A fraction as percent: one digit, two below 10 %."""
+    """A fraction as percent: one digit, two below 10 %, below 0.1 % as many as show two that are not zero."""
     if digits is None:
-        digits = 1 if not abs(value) < 0.0995 else 2
+        size = abs(value * 100.0)
+        digits = 1 if not size < 9.95 else 2
+        # Below a millionth of a percent it is rounding, not a number to be read.
+        if 1e-6 <= size < 0.1:
+            digits = 1 - math.floor(math.log10(size))
     return plain(value * 100.0, digits) + ("\N{NO-BREAK SPACE}%" if math.isfinite(value) else "")
 
 
