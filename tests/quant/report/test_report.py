@@ -287,3 +287,11 @@ def test_time_in_the_market_is_the_metrics_number(result: SweepResult, page: str
     said = percent(result.details(result.best())["exposure"])
     assert f"In the market {said} of the time." in page
     assert f">{said}</td>" in page
+
+
+def test_rank_is_among_all_settings(tmp_path: Path) -> None:
+    """Settings that never traded count among those that ran, and are said to have never traded."""
+    n = param("n", [1.0, 2.0, 1e6, 2e6])
+    found = single(Strategy(entry=close > n, exit=close < n), random_walk(60), tmp_path)
+    text = own_text(write_report(found, tmp_path / "r.html"))
+    assert re.search(r"at the ring, rank 1 of 4 settings; 2 never traded\.", text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from html import escape
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from grn.quant.report.landscape import (
 from grn.quant.report.numbers import count, percent, plain, short
 from grn.quant.report.slots import place
 from grn.quant.report.subject import Subject, sharpe_of
+
+if TYPE_CHECKING:
+    from grn.quant.result import SweepResult
 
 MOST_MAPS: Final = 8
 """Symbols whose map is drawn."""
@@ -72,14 +75,28 @@ def _remark(one: Subject) -> str:
 
 def _caption(one: Subject, found: Landscape, market: int) -> str:
     rank, n = rank_of(one.result.trial_sharpes[market], one.combination)
+    size = len(one.result.grid)
     text = f"Sharpe ratio {plain(found.value)} at the ring, " + (
-        f"rank {rank:,} of {n:,}." if rank else "undefined."
+        f"rank {rank:,} of {count(size, 'setting')}" if rank else "undefined"
     )
+    if n < size:
+        text += f"; {size - n:,} {_without_sharpe(one.result, market)}"
+    text += "."
     if found.fixed:
         text += " Others held at " + ", ".join(f"{k} = {short(v)}" for k, v in found.fixed.items()) + "."
     if max(found.group) > 1:
         text += f" Each cell is the mean of up to {math.prod(found.group):,} settings."
     return text
+
+
+def _without_sharpe(result: SweepResult, market: int) -> str:
+    """Why settings have no Sharpe ratio, where the sweep's own metrics tell."""
+    if "trades" not in {m.name for m in result.metrics}:
+        return "had no Sharpe ratio"
+    size = len(result.grid)
+    trades = result.frame["trades"].to_numpy()[market * size : (market + 1) * size]
+    silent = not trades[np.isnan(result.trial_sharpes[market])].any()
+    return "never traded" if silent else "had no Sharpe ratio"
 
 
 def _across(one: Subject) -> str:
