@@ -110,12 +110,15 @@ def test_the_first_fault_in_the_source_is_named() -> None:
 
 
 def test_unsorted_timestamps() -> None:
-    """A timestamp before its predecessor is refused, both are shown, and the fix is named."""
+    """A timestamp before its predecessor is refused, both are shown, and the fix is named: it works."""
     error = refused(daily().reverse())
     assert error.what == "timestamps are not sorted: row 1 ('ASSET' at 2020-01-04) comes after 2020-01-05"
     assert error.seen == "2020-01-04"
     assert error.hint is not None
-    assert ".sort('symbol', 'ts')" in error.hint
+    assert error.hint.endswith(".sort('ts')")
+    assert load_bars(daily().reverse().sort("ts"), ALL)
+    several = refused(daily().reverse().with_columns(symbol=pl.lit("A")))
+    assert str(several.hint).endswith(".sort('symbol', 'ts')")
 
 
 def test_duplicate_timestamps() -> None:
@@ -125,6 +128,10 @@ def test_duplicate_timestamps() -> None:
     assert error.seen == "2020-01-03"
     assert error.hint is not None
     assert "row 2" in error.hint
+    assert ".unique(['ts'], maintain_order=True)" in error.hint
+    twice = pl.concat([daily().with_columns(symbol=pl.lit("A"))] * 2).sort("ts")
+    assert ".unique(['symbol', 'ts'], maintain_order=True)" in str(refused(twice).hint)
+    assert load_bars(twice.unique(["symbol", "ts"], maintain_order=True), ALL)
 
 
 def test_order_is_judged_within_a_symbol() -> None:
@@ -153,6 +160,40 @@ def test_a_missing_column_by_another_name(old: str, new: str) -> None:
     error = refused(daily().rename({old: new}))
     assert error.hint is not None
     assert f".rename({{{new!r}: {old!r}}})" in error.hint
+
+
+def test_no_other_column_is_given_away() -> None:
+    """`close` is needed and looks a little like `score`: renaming it would mend one fault by another."""
+    error = refused(daily(), ("score",))
+    assert ".rename" not in str(error.hint)
+    assert "open, high, low, close, volume" in str(error.seen)
+    near = refused(daily(Skore=[1.0] * 5), ("score",))
+    assert str(near.hint).startswith("did you mean 'Skore'? else rename it, e.g. .rename({'Skore': 'score'})")
+
+
+@pytest.mark.parametrize(
+    ("number", "unit"),
+    [(1577836800, "s"), (1577836800000, "ms"), (1577836800000000, "us"), (1577836800000000000, "ns")],
+)
+@pytest.mark.parametrize("text", [False, True])
+def test_a_count_since_1970(number: int, unit: pl.datatypes.TimeUnit, text: bool) -> None:
+    """2020-01-01 as a number, or as the text of one: the hint names the unit, and what it says works."""
+    dtype = pl.String if text else pl.Int64
+    frame = pl.DataFrame({"ts": pl.Series([str(number) if text else number], dtype=dtype), "close": [1.0]})
+    hint = str(refused(frame, ()).hint)
+    column = pl.col("ts").cast(pl.Int64) if text else "ts"
+    written = "pl.col('ts').cast(pl.Int64)" if text else "'ts'"
+    assert hint.endswith(f".with_columns(pl.from_epoch({written}, time_unit={unit!r}))")
+    bars = load_bars(frame.with_columns(pl.from_epoch(column, time_unit=unit)))[0]
+    assert str(bars.ts_ns.view("datetime64[ns]")[0]).startswith("2020-01-01T00:00:00")
+
+
+def test_a_date_without_dashes() -> None:
+    """20200131 is no count: it is parsed."""
+    for ts in (20200131, "20200131"):
+        frame = pl.DataFrame({"ts": [ts], "close": [1.0]})
+        assert "pl.col('ts').cast(pl.String).str.to_date('%Y%m%d')" in str(refused(frame, ()).hint)
+        assert load_bars(frame.with_columns(pl.col("ts").cast(pl.String).str.to_date("%Y%m%d")))
 
 
 @pytest.mark.parametrize(

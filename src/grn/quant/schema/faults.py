@@ -34,12 +34,15 @@ class Rows:
         Shape (N,), int64.
     source_row
         Shape (N,), int64: the position of each row in the source, counted from zero.
+    by_symbol
+        Whether the source has a column `symbol`, so that advice on sorting names columns that are there.
     """
 
     symbols: tuple[str, ...]
     starts: npt.NDArray[np.int64]
     ts_ns: npt.NDArray[np.int64]
     source_row: npt.NDArray[np.int64]
+    by_symbol: bool = False
 
     def first(self, wrong: Mask) -> int | None:
         """Return the index of the fault that comes first in the source, None when nothing is wrong."""
@@ -66,17 +69,19 @@ def check_order(rows: Rows) -> None:
     at = rows.first(step == 0)
     if at is None:
         return
+    keys = "'symbol', 'ts'" if rows.by_symbol else "'ts'"
     now, before = stamp(int(rows.ts_ns[at])), stamp(int(rows.ts_ns[at - 1]))
     if now == before:
         raise DataError(
             f"duplicate timestamp in {rows.name(at)}",
             seen=now,
-            hint=f"row {rows.source_row[at - 1]} has it too; keep one, e.g. .unique(['symbol', 'ts'])",
+            hint=f"row {rows.source_row[at - 1]} has it too; keep one of them, "
+            f"e.g. .unique([{keys}], maintain_order=True)",
         )
     raise DataError(
         f"timestamps are not sorted: {rows.name(at)} comes after {before}",
         seen=now,
-        hint="sort the source first, e.g. .sort('symbol', 'ts')",
+        hint=f"sort the source first, e.g. .sort({keys})",
     )
 
 

@@ -6,6 +6,7 @@ costs what is used of it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Final
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from grn.kit.errors import DataError
 from grn.quant.schema.bars import Bars
-from grn.quant.schema.faults import Rows, check_order, check_values
+from grn.quant.schema.faults import BAR_COLUMNS, Rows, check_order, check_values
 from grn.quant.schema.source import Source, open_source
 from grn.quant.schema.stamps import read_stamps
 
@@ -102,7 +103,7 @@ def _load_frame(source: Source, names: tuple[str, ...]) -> tuple[Bars, ...]:
     at_hand = source.columns()
     for name in ("ts", *names):
         if name not in at_hand:
-            raise _missing(name, at_hand, source)
+            raise _missing(name, names, at_hand, source)
     frame = source.collect([name for name in ("symbol", "ts", *names) if name in at_hand])
     if frame.is_empty():
         raise DataError(
@@ -118,7 +119,7 @@ def _load_frame(source: Source, names: tuple[str, ...]) -> tuple[Bars, ...]:
         ts_ns, columns = ts_ns[order], {name: values[order] for name, values in columns.items()}
     for values in (ts_ns, *columns.values()):
         values.flags.writeable = False  # nobody else holds them: bars may share them instead of copying
-    rows = Rows(symbols, starts, ts_ns, source_row)
+    rows = Rows(symbols, starts, ts_ns, source_row, by_symbol="symbol" in frame.columns)
     check_order(rows)
     check_values(rows, columns)
     return tuple(
@@ -127,15 +128,21 @@ def _load_frame(source: Source, names: tuple[str, ...]) -> tuple[Bars, ...]:
     )
 
 
-def _missing(name: str, at_hand: Sequence[str], source: Source) -> DataError:
+def _missing(name: str, names: Sequence[str], at_hand: Sequence[str], source: Source) -> DataError:
     from difflib import get_close_matches
 
-    aliases = {"ts": ("date", "datetime", "time", "timestamp"), "close": ("adj close", "adj_close", "price")}
-    lowered = {column.strip().lower(): column for column in at_hand}
-    near = next((lowered[key] for key in (name.lower(), *aliases.get(name, ())) if key in lowered), None)
-    if near is None:
-        near = next(iter(get_close_matches(name, at_hand, n=1)), None)
+    def plain(column: str) -> str:
+        return re.sub(r"[\W_]", "", column.lower())
+
+    aliases = {"ts": ("date", "datetime", "time", "timestamp"), "close": ("adjclose", "price")}
+    # A column that is needed under its own name must not be given another one.
+    free = {plain(c): c for c in reversed(at_hand) if c not in ("symbol", "ts", *BAR_COLUMNS, *names)}
+    # 0.75 lets through `hihg` for `high`, and not `close` for `score` (0.6).
+    likely = (plain(name), *aliases.get(name, ()), *get_close_matches(plain(name), free, n=1, cutoff=0.75))
+    near = next((free[key] for key in likely if key in free), None)
     rename = f"rename it, e.g. .rename({{{near!r}: {name!r}}}); " if near else ""
+    if near and name not in ("ts", *BAR_COLUMNS):
+        rename = f"did you mean {near!r}? else " + rename
     return DataError(
         f"{source.described} has no column {name!r}",
         seen=", ".join(at_hand) or "no columns",

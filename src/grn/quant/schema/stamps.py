@@ -11,6 +11,7 @@ The rules, in one place:
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -71,8 +72,20 @@ def read_stamps(column: pl.Series) -> tuple[npt.NDArray[np.int64], str | None]:
     raise DataError(
         f"ts has type {column.dtype}: row 0 is no date or time",
         seen=column[0],
-        hint="give Date, Datetime or ISO text; say the unit of a number: pl.from_epoch('ts', time_unit='ms')",
+        hint=_hint_for_number(column[0], "'ts'")
+        if column.dtype.is_integer()
+        else "give Date, Datetime or text in ISO 8601, such as 2020-01-31T15:30:00Z",
     )
+
+
+def _hint_for_number(number: int, column: str) -> str:
+    """Say how to read a timestamp that is a number; `column` is the column in Polars, as an integer."""
+    digits = len(str(abs(number)))
+    if digits == 8:  # 20240131; as seconds it would lie in 1970
+        return "a date? parse it: .with_columns(pl.col('ts').cast(pl.String).str.to_date('%Y%m%d'))"
+    # Of the years 2001 to 2286 the count of digits tells the unit.
+    unit = next((u for u, most in (("s", 11), ("ms", 14), ("us", 17)) if digits <= most), "ns")
+    return f"a count since 1970? say its unit: .with_columns(pl.from_epoch({column}, time_unit={unit!r}))"
 
 
 def _to_ns(column: pl.Series, shown: pl.Series) -> npt.NDArray[np.int64]:
@@ -111,10 +124,13 @@ def _read_text(column: pl.Series) -> tuple[npt.NDArray[np.int64], str | None]:
     unread = fields["whole"].is_null()
     if unread.any():
         row = int(unread.arg_max() or 0)
+        text = column[row].strip()
         raise DataError(
             f"ts in row {row} is not an ISO 8601 date or time",
             seen=column[row],
-            hint="write 2020-01-31 or 2020-01-31T15:30:00Z, or parse it first, e.g. .str.to_date('%m/%d/%Y')",
+            hint=_hint_for_number(int(text), "pl.col('ts').cast(pl.Int64)")
+            if re.fullmatch(r"[+-]?[0-9]{1,19}", text)
+            else "write 2020-01-31 or 2020-01-31T15:30:00Z, or parse it first, e.g. .str.to_date('%m/%d/%Y')",
         )
     offset_min = fields["offset_min"].fill_null(0).to_numpy()
     zoned = fields["zoned"].to_numpy()
