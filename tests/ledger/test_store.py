@@ -178,7 +178,7 @@ def test_an_empty_ledger_counts_nothing(tmp_path: Path) -> None:
     """No trials, no moments; unknown data are data without trials."""
     with opened(tmp_path) as ledger:
         count = ledger.count_trials(["never"])
-    assert repr(count) == repr(TrialCount(0, math.nan, math.nan, 0, 0))
+    assert repr(count) == repr(TrialCount(0, math.nan, math.nan, math.nan, 0, 0))
 
 
 def test_data_sets_are_listed_in_the_order_of_their_first_trials(tmp_path: Path) -> None:

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import grn
 from grn.kit.errors import UsageError
-from grn.ledger import Ledger, TrialCount
+from grn.ledger import Ledger
 from grn.quant import compute
 from grn.quant.engine.choose import choose_engine
 from grn.quant.engine.plan import build_grid
@@ -15,10 +16,12 @@ from grn.quant.judge import sweep_shuffled, validate
 from grn.quant.metrics.registry import parse_metrics
 from grn.quant.result import SweepResult
 from grn.quant.schema import load_bars
-from grn.quant.strategy.rules import Rules
+from grn.quant.strategy.expr import param
+from grn.quant.strategy.indicators import sma
+from grn.quant.strategy.rules import Costs, Rules
 from grn.quant.strategy.strategy import Strategy
 from grn.quant.strategy.words import close
-from grn.quant.validate.sharpe import deflated_sharpe_ratio, probabilistic_sharpe_ratio
+from grn.quant.validate.sharpe import deflated_sharpe_ratio, expected_max_sharpe, probabilistic_sharpe_ratio
 from grn.quant.validate.shuffle import shuffle_market
 from tests.quant.markets import cross, two_walks
 
@@ -86,7 +89,7 @@ def test_shuffled_sweeps_are_no_trials(tmp_path: Path) -> None:
 def test_another_count_of_trials_can_be_asked_for(result: SweepResult) -> None:
     """What if a hundred thousand had been tried?  The more trials, the less is left."""
     assert result.trials is not None
-    more = TrialCount(100_000, 0.0, result.trials.sharpe_variance, 1, 1)
+    more = replace(result.trials, n=100_000)
     few, many = validate(result, shuffles=0), validate(result, shuffles=0, trials=more)
     assert many.verdict.trials == 100_000
     assert many.verdict.dsr < few.verdict.dsr
@@ -136,3 +139,34 @@ def test_its_text_and_its_plain_form_are_those_of_the_verdict(result: SweepResul
     found = validate(result, shuffles=0)
     assert str(found) == "\n".join(found.verdict.lines())
     assert found.to_dict() == found.verdict.to_dict()
+
+
+def test_more_trials_never_help(tmp_path: Path) -> None:
+    """Clones, a closer look and a ruinous sweep: each raises the count, and none lowers the hurdle.
+
+    A dummy parameter that changes nothing once took the deflated Sharpe ratio of a rejected winner past 0.95.
+    """
+    with Ledger.open(tmp_path / "ledger") as book:
+        data = two_walks()
+        swept = grn.sweep(cross(), data, ledger=book)
+        hurdles = [validate(swept, shuffles=0).verdict]
+
+        def judged_again() -> None:
+            ids = [b.identity for b in swept.bars]
+            hurdles.append(validate(swept, shuffles=0, trials=book.count_trials(ids)).verdict)
+
+        dummy = param("dummy", range(200))
+        clones = Strategy(entry=(close > sma(close, 5)) & (dummy > -1), exit=close < sma(close, 5))
+        grn.sweep(clones, data, ledger=book)
+        judged_again()
+        near = param("near", [1.0 + k * 1e-6 for k in range(50)])
+        grn.sweep(Strategy(entry=close * near > sma(close, 5), exit=close < sma(close, 5)), data, ledger=book)
+        judged_again()
+        grn.sweep(cross(), data, costs=Costs(fee=0.3), ledger=book)
+        judged_again()
+    trials = [v.trials for v in hurdles]
+    assert trials == sorted(set(trials))
+    assert [v.luck for v in hurdles] == sorted(v.luck for v in hurdles)
+    assert [v.dsr for v in hurdles] == sorted((v.dsr for v in hurdles), reverse=True)
+    bound = expected_max_sharpe(trials[-1], 1.0 / (len(swept.bars[0]) - 1)) * math.sqrt(swept.ppy)
+    assert hurdles[-1].luck <= max(bound, hurdles[0].luck * 2)

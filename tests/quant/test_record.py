@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+import grn
 from grn.kit.canonical import canonical_json
 from grn.kit.errors import LedgerError
 from grn.ledger import Ledger
@@ -20,7 +21,7 @@ from grn.quant.strategy.indicators import ema, sma
 from grn.quant.strategy.plain import from_plain, to_plain
 from grn.quant.strategy.rules import AllCash, Costs, Fraction, Quantity, Rules, Value
 from grn.quant.strategy.strategy import Strategy
-from grn.quant.strategy.words import close
+from grn.quant.strategy.words import close, col
 from tests.quant.markets import cross, random_walk
 
 BARS = load_bars(random_walk(30), ("open", "close"))[0]
@@ -201,3 +202,17 @@ def test_the_result_key_is_made_of_inputs_and_versions(monkeypatch: pytest.Monke
     monkeypatch.setattr(record, "versions", lambda: {"numpy": "0.0"})
     assert record.result_key(inputs) != key
     assert get("sma").name == "sma"
+
+
+def test_another_score_under_the_old_name_is_another_trial(tmp_path: Path) -> None:
+    """Trials are counted together by timestamps and closes, and told apart by all that they read."""
+    frame = random_walk(40)
+    strategy = Strategy(col("score") > 0, col("score") < 0)
+    with Ledger.open(tmp_path / "ledger") as book:
+        for seed in range(3):
+            score = np.random.default_rng(seed).normal(size=len(frame))
+            counted = grn.sweep(strategy, frame.with_columns(score=pl.Series(score)), ledger=book).trials
+            again = grn.sweep(strategy, frame.with_columns(score=pl.Series(score)), ledger=book).trials
+            assert counted is not None
+            assert again is not None
+            assert counted.n == again.n == seed + 1

@@ -13,7 +13,7 @@ _INVOCATION = """
            o.finished_ns, o.exit_code, o.result_key, o.watermark, o.timings_s, o.outputs
     FROM invocations i LEFT JOIN outcomes o ON o.run = i.run
 """
-_TRIALS = "SELECT seq, recorded_ns, data_id, strategy_key, n, blob FROM trials"
+_TRIALS = "SELECT seq, run, recorded_ns, data_id, strategy_key, n, blob FROM trials"
 
 
 def watermark(connection: sqlite3.Connection) -> int:

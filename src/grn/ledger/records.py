@@ -17,6 +17,9 @@ class TrialCount:
     sharpe_mean, sharpe_variance
         Of the per-period Sharpe ratios of those trials; the variance with ddof = 1. Trials whose ratio is not
         finite are in ``n`` but not in the moments. NaN with no (mean) or fewer than two (variance) ratios.
+    widest_variance
+        Largest variance (ddof = 1) that the different Sharpe ratios of one run show; NaN when no run has two.
+        Unlike ``sharpe_variance`` it never falls when trials are added.
     sweeps
         Number of ``trials`` rows that were united.
     watermark
@@ -26,6 +29,7 @@ class TrialCount:
     n: int
     sharpe_mean: float
     sharpe_variance: float
+    widest_variance: float
     sweeps: int
     watermark: int
 
@@ -35,6 +39,7 @@ class TrialsRow:
     """One data set of one sweep: ``n`` trials whose keys and Sharpe ratios are in ``blob``."""
 
     watermark: int
+    run: str
     recorded_ns: int
     data_id: str
     strategy_key: str

@@ -239,16 +239,20 @@ class Ledger:
         LedgerError
             A blob is missing or damaged: a wrong count would flatter the strategy.
         """
-        from grn.ledger.trials import KeyUnion, decode_trials
+        from grn.ledger.trials import KeyUnion, RunSpread, decode_trials
 
         with explained(self.folder):
             upto = read.watermark(self._connection) if watermark is None else watermark
             rows = read.trials_on(self._connection, sorted(set(data_ids)), upto)
-        union = KeyUnion()
-        for digest in dict.fromkeys(row.blob for row in rows):  # an equal blob adds nothing: read it once
-            union.add(*decode_trials(self._blobs.get(digest)))
+        union, spread = KeyUnion(), RunSpread()
+        # An equal blob adds nothing: its first row counts, and it is read once.
+        by_blob = {row.blob: row for row in reversed(rows)}
+        for row in sorted(by_blob.values(), key=lambda row: row.watermark):
+            keys, sharpes = decode_trials(self._blobs.get(row.blob))
+            union.add(keys, sharpes)
+            spread.add(row.run, sharpes)
         mean, variance = union.moments()
-        return TrialCount(len(union), mean, variance, len(rows), upto)
+        return TrialCount(len(union), mean, variance, spread.widest(), len(rows), upto)
 
     def data_ids(self) -> list[str]:
         """List the data sets that trials were made on, the earliest first."""

@@ -112,14 +112,7 @@ class KeyUnion:
         were recorded nor on how a library's summation is blocked.
         """
         self._merge()
-        finite = self._sharpes[np.isfinite(self._sharpes)]
-        if finite.size == 0:
-            return math.nan, math.nan
-        mean = math.fsum(finite.tolist()) / finite.size
-        if finite.size == 1:
-            return mean, math.nan
-        deviations = finite - mean
-        return mean, math.fsum((deviations * deviations).tolist()) / (finite.size - 1)
+        return moments(self._sharpes)
 
     def _merge(self) -> None:
         if not self._waiting:
@@ -137,3 +130,34 @@ class KeyUnion:
             np.not_equal(keys[1:], keys[:-1], out=first[1:])
             self._keys, self._sharpes = keys[first], sharpes[order][first]
         self._waiting, self._n_waiting = [], 0
+
+
+class RunSpread:
+    """How far apart the Sharpe ratios of single runs lie.
+
+    Equal ratios count once: a parameter that changes nothing makes clones, and clones say nothing about luck.
+    """
+
+    def __init__(self) -> None:
+        self._runs: dict[str, list[npt.NDArray[np.float64]]] = {}
+
+    def add(self, run: str, sharpes: npt.NDArray[np.float64]) -> None:
+        """Add the Sharpe ratios of one data set of a run."""
+        self._runs.setdefault(run, []).append(sharpes)
+
+    def widest(self) -> float:
+        """Largest variance of a run's different, finite Sharpe ratios; NaN when no run has two."""
+        found = (moments(np.unique(np.concatenate(parts)))[1] for parts in self._runs.values())
+        return max((variance for variance in found if not math.isnan(variance)), default=math.nan)
+
+
+def moments(sharpes: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """Mean and variance (ddof = 1) of the finite ones, each sum rounded once; NaN where there are too few."""
+    finite = sharpes[np.isfinite(sharpes)]
+    if finite.size == 0:
+        return math.nan, math.nan
+    mean = math.fsum(finite.tolist()) / finite.size
+    if finite.size == 1:
+        return mean, math.nan
+    deviations = finite - mean
+    return mean, math.fsum((deviations * deviations).tolist()) / (finite.size - 1)

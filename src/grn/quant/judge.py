@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from grn.kit.errors import UsageError
 from grn.ledger import TrialCount
+from grn.ledger.trials import moments
 from grn.quant.metrics.accumulators import accumulator_names
 from grn.quant.metrics.from_accumulators import sharpe_per_period
 from grn.quant.result import SweepResult
@@ -67,6 +68,8 @@ def validate(
         skew=details["skew"],
         kurtosis=details["kurtosis"],
         ppy=result.ppy,
+        trades=int(details["trades"]),
+        search_variance=moments(np.unique(np.concatenate(result.trial_sharpes)))[1],
     )
     best = sweep_shuffled(result, shuffles=shuffles, block=block, seed=seed, progress=progress)
     return Validation(judge(winner=winner, trials=count, null_best=best), row, best, shuffles, block, seed)

@@ -25,14 +25,15 @@ from grn.quant.strategy.strategy import Strategy
 Keys = npt.NDArray[np.uint64]
 
 
-def trial_keys(strategy: Strategy, grid: Grid, rules: Rules, data_id: str) -> Keys:
+def trial_keys(strategy: Strategy, grid: Grid, rules: Rules, data: str) -> Keys:
     """One 64-bit key per combination: uint64 [C].
 
-    A trial is one strategy at one parameter setting under one set of rules on one data set.  Versions are
-    no part of it: upgrading does not make old trials new.  64 bits lose a trial to a collision with
+    A trial is one strategy at one parameter setting under one set of rules on what it reads of the data
+    (`data`: the digest of those columns, so that another score under an old name is another trial).  Versions
+    are no part of it: upgrading does not make old trials new.  64 bits lose a trial to a collision with
     probability about n^2 / 2^65, 3 in 100 million for a million trials.
     """
-    base = canonical_json({"strategy": strategy.canonical, "rules": rules.canonical, "data": data_id})
+    base = canonical_json({"strategy": strategy.canonical, "rules": rules.canonical, "data": data})
     state = np.full(len(grid), int(sha256_hex(base)[:16], 16), dtype=np.uint64)
     order = sorted(range(len(grid.params)), key=lambda i: grid.params[i].name)
     for i in order:
@@ -133,9 +134,10 @@ def unpack_bars(data: bytes) -> Bars:
 def record_trials(ledger: Ledger, run: str, result: SweepResult) -> int:
     """Enter every combination on every symbol as a trial; return the watermark that counts them all."""
     name = strategy_key(result.strategy)
+    columns = result.strategy.needs(result.rules.fill)
     watermark = 0
     for one, sharpes in zip(result.bars, result.trial_sharpes, strict=True):
-        keys = trial_keys(result.strategy, result.grid, result.rules, one.identity)
+        keys = trial_keys(result.strategy, result.grid, result.rules, one.digest(columns))
         watermark = ledger.record_trials(
             run, data_id=one.identity, strategy_key=name, keys=keys, sharpes=sharpes
         )

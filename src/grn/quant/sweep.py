@@ -16,7 +16,7 @@ from grn.quant import record
 from grn.quant.compute import Advance, check_price, compute, memory_budget_gib
 from grn.quant.engine.choose import Choice, choose_engine
 from grn.quant.engine.plan import Grid, build_grid, pin_grid
-from grn.quant.metrics.annualise import periods_per_year as infer_ppy
+from grn.quant.metrics.annualise import common_periods_per_year
 from grn.quant.metrics.registry import Metric, parse_metrics
 from grn.quant.result import SweepResult
 from grn.quant.schema import Bars, load_bars
@@ -156,7 +156,7 @@ def _prepare(
     choice = choose_engine(strategy, engine)
     columns = strategy.needs(rules.fill)
     bars = load_bars(data, columns)
-    year = infer_ppy(bars[0].ts_ns)[0] if ppy is None else ppy
+    year = common_periods_per_year({b.symbol: b.ts_ns for b in bars}) if ppy is None else ppy
     if not 0 < year < math.inf:
         raise UsageError("periods_per_year must be positive", seen=year)
     inputs = record.describe(strategy, bars, rules, columns, [m.name for m in chosen], year)
@@ -186,10 +186,10 @@ def _run(
                 request.strategy, bars, request.grid, request.rules, request.metrics, request.choice,
                 ppy=request.ppy, threads=threads, progress=progress,
             )  # fmt: skip
+            watermark = record.record_trials(book, run, result)
         except BaseException as error:
             book.finish(run, exit_code=record.exit_code_of(error))
             raise
-        watermark = record.record_trials(book, run, result)
         book.finish(
             run,
             exit_code=0,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from grn.quant.metrics.annualise import periods_per_year
+from grn.kit.errors import DataError
+from grn.quant.metrics.annualise import common_periods_per_year, periods_per_year
 from grn.quant.samples import sample
 
 
@@ -83,3 +84,14 @@ def test_sessions_over_years_are_counted_over_the_span():
     periods, reason = periods_per_year(ts_ns)
     assert periods == pytest.approx(13 * 261, rel=0.01)
     assert "counted" in reason
+
+
+def test_symbols_are_compared_over_one_year():
+    """The longest history decides, a single bar nothing; daily beside hourly bars are refused by name."""
+    days = _weekdays(_ns("2015-01-01", "2020-01-01", "D"))
+    hours = _ns("2018-01-01T00", "2019-06-01T00", "h")
+    assert common_periods_per_year({"new": days[-1:], "old": days, "young": days[-60:]}) == 252.0
+    with pytest.raises(DataError, match="different numbers of bars per year") as caught:
+        common_periods_per_year({"D": days, "H": hours})
+    assert "D: 252" in str(caught.value)
+    assert "H: 876" in str(caught.value)

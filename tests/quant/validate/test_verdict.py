@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from grn.kit.canonical import canonical_json
-from grn.quant.validate.verdict import TrialStats, Verdict, judge
+from grn.quant.validate.verdict import TrialStats, Verdict, judge, luck_variance
 
 NAN = math.nan
 
@@ -18,12 +18,12 @@ NAN = math.nan
 @dataclass(frozen=True)
 class Count:
     n: int = 100
-    sharpe_variance: float = 0.5 / 250.0
+    widest_variance: float = NAN
     watermark: int = 7
 
 
 # The worked example of Bailey & López de Prado (2014), see test_sharpe.
-WINNER = TrialStats("sma 12/80", 2.5 / math.sqrt(250.0), 1250, -3.0, 10.0, 250.0)
+WINNER = TrialStats("sma 12/80", 2.5 / math.sqrt(250.0), 1250, -3.0, 10.0, 250.0, 120, 0.5 / 250.0)
 QUIET = np.linspace(0.2, 1.2, 99)
 """Ninety-nine shuffled sweeps, none of which comes near the winner."""
 
@@ -86,11 +86,28 @@ def test_a_tie_counts_for_noise():
     assert _judge(null_best=np.full(4, WINNER.sharpe_per_period * math.sqrt(250.0))).noise.reached == 4
 
 
-def test_a_shuffled_sweep_without_a_sharpe_ratio_counts_as_not_reaching():
-    """NaN is a sweep that found nothing: it is in K, not in the median."""
+def test_a_shuffled_sweep_without_a_sharpe_ratio_is_no_evidence():
+    """NaN is a sweep in which nothing traded: it is left out, and fifty of them let nothing pass."""
     noise = _judge(null_best=np.array([NAN, 0.5, 0.7])).noise
-    assert (noise.shuffles, noise.reached, noise.p_value) == (3, 0, 0.25)
+    assert (noise.shuffles, noise.reached, noise.p_value) == (2, 0, pytest.approx(1 / 3))
     assert (noise.median, noise.highest) == (0.6, 0.7)
+    empty = _judge(count=Count(2), null_best=np.full(50, NAN))
+    assert empty.decision == "weak"
+    assert math.isnan(empty.noise.p_value)
+
+
+def test_the_spread_of_luck_never_falls_and_never_explodes():
+    """Own search, at least what was seen before, which counts up to the spread of no skill.
+
+    By hand for 101 bars, whose sampling variance is 1/100.
+    """
+    assert luck_variance(0.02, NAN, 101) == 0.02
+    assert luck_variance(0.001, 0.004, 101) == 0.004
+    assert luck_variance(0.004, 0.001, 101) == 0.004
+    assert luck_variance(0.001, 9.0, 101) == 0.01
+    assert luck_variance(NAN, NAN, 101) == 0.01
+    assert luck_variance(0.0, NAN, 101) == 0.0
+    assert math.isnan(luck_variance(0.1, 0.1, 1))
 
 
 @pytest.mark.parametrize(
@@ -144,7 +161,7 @@ def test_the_text_is_short_and_says_why():
     """The whole text of the paper's example."""
     assert _judge().lines() == [
         "verdict   WEAK: sma 12/80",
-        "winner    Sharpe 2.50 a year; above 0 with probability 1.0000, above luck 0.9004",
+        "winner    Sharpe 2.50 a year from 120 trades; above 0 with probability 1.0000, above luck 0.9004",
         "trials    100 counted on this data (ledger watermark 7)",
         "because   luck in 100 trials: Sharpe 1.79; the winner 2.50: deflated probability 0.9004 < 0.95",
         "because   best on shuffled bars: Sharpe 0.70 (median) to 1.20; "

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+
+from grn.kit.errors import DataError
 
 _DAY_NS: Final = 86_400_000_000_000
 _YEAR_DAYS: Final = 365.25
@@ -14,6 +17,8 @@ _TRADING_DAYS: Final = 252
 _RARE: Final = 0.05
 # In a shorter span the closed hours before the first and after the last bar distort the count.
 _SHORT_SPAN_DAYS: Final = 60
+# Holidays and late listings move a counted year by a few per cent, another kind of bar by a factor.
+_ALIKE: Final = 1.1
 
 _CALENDAR: Final[tuple[tuple[float, float, float, str], ...]] = (
     (6.0, 8.0, 52.0, "weekly"),
@@ -79,3 +84,29 @@ def _habitual_weekdays(ts_ns: npt.NDArray[np.int64]) -> int:
     """
     counts = np.bincount((ts_ns // _DAY_NS) % 7, minlength=7)
     return int(np.count_nonzero(counts >= _RARE * ts_ns.size))
+
+
+def common_periods_per_year(stamps: Mapping[str, npt.NDArray[np.int64]]) -> float:
+    """Bars per year of several symbols whose annual figures are to be compared: that of the longest history.
+
+    Parameters
+    ----------
+    stamps
+        Symbol -> timestamps, int64 [T], UTC nanoseconds.
+
+    Raises
+    ------
+    DataError
+        Symbols with at least two bars differ by more than a tenth: daily and hourly bars in one table.
+    """
+    longest = max(stamps, key=lambda symbol: stamps[symbol].size)
+    year, why = periods_per_year(stamps[longest])
+    for symbol, ts_ns in stamps.items():
+        other, other_why = periods_per_year(ts_ns)
+        if ts_ns.size > 1 and not year / _ALIKE <= other <= year * _ALIKE:
+            raise DataError(
+                "the symbols have different numbers of bars per year",
+                seen=f"{longest}: {year:g} ({why}); {symbol}: {other:g} ({other_why})",
+                hint="sweep them apart, or say how many bars make a year: periods_per_year=252",
+            )
+    return year

@@ -40,10 +40,20 @@ WEAK_DSR: Final = 0.90
 WEAK_P: Final = 0.10
 """Largest p-value to be worth more data; with fewer than 9 shuffles: none of them may reach the winner."""
 
+MANY: Final = 10**15
+"""More trials than anyone makes."""
+FEW_TRADES: Final = 30
+"""Below this many trades the verdict says "only": a handful of decisions is no sample."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrialStats:
-    """What the verdict needs of the winner. ``kurtosis`` is raw, ``ppy`` the bars per year."""
+    """What the verdict needs of the winner.
+
+    ``kurtosis`` is raw, ``ppy`` the bars per year, ``trades`` how many trades its Sharpe ratio comes from,
+    ``search_variance`` the variance of the different per-period Sharpe ratios of its own search (NaN below
+    two).
+    """
 
     name: str
     sharpe_per_period: float
@@ -51,6 +61,8 @@ class TrialStats:
     skew: float
     kurtosis: float
     ppy: float
+    trades: int | None = None
+    search_variance: float = math.nan
 
 
 class TrialCount(Protocol):
@@ -61,8 +73,8 @@ class TrialCount(Protocol):
         """Trials ever run on the data."""
 
     @property
-    def sharpe_variance(self) -> float:
-        """Variance (ddof 1) of their per-period Sharpe ratios; NaN for fewer than two."""
+    def widest_variance(self) -> float:
+        """Largest variance that one run's per-period Sharpe ratios show; NaN when no run has two."""
 
     @property
     def watermark(self) -> int:
@@ -95,6 +107,7 @@ class Verdict:
     reasons: tuple[str, str, str]
     change: str
     winner: str
+    trades: int | None
     sharpe: float
     psr: float
     dsr: float
@@ -113,6 +126,7 @@ class Verdict:
             "reasons": list(self.reasons),
             "change": self.change,
             "winner": self.winner,
+            "trades": self.trades,
             "sharpe": _json(self.sharpe),
             "psr": _json(self.psr),
             "dsr": _json(self.dsr),
@@ -135,8 +149,8 @@ class Verdict:
         """Return the verdict as at most eight lines of plain text."""
         return [
             f"verdict   {self.decision.upper()}: {self.winner}",
-            f"winner    Sharpe {self.sharpe:.2f} a year; above 0 with probability {self.psr:.4f}, "
-            f"above luck {self.dsr:.4f}",
+            f"winner    Sharpe {self.sharpe:.2f} a year{_from_trades(self.trades)}; "
+            f"above 0 with probability {self.psr:.4f}, above luck {self.dsr:.4f}",
             f"trials    {self.trials:,} counted on this data (ledger watermark {self.watermark})",
             *(f"because   {reason}" for reason in self.reasons),
             f"to change {self.change}",
@@ -161,16 +175,13 @@ def judge(
     winner
         The best run. Its Sharpe ratio is per period.
     trials
-        Every trial counted on this data, the winner among them. Without a variance (fewer than two Sharpe
-        ratios) the sampling variance of a strategy without skill, 1 / (n_bars - 1), takes its place.
+        Every trial counted on this data, the winner among them; see :func:`luck_variance`.
     null_best
         float64 [K], annualised best Sharpe ratio of each shuffled sweep (NaN: that sweep had none);
         ``None`` or empty when none was run, and then nothing passes.
     """
     n, sr, moments = winner.n_bars, winner.sharpe_per_period, (winner.skew, winner.kurtosis)
-    variance = trials.sharpe_variance
-    if math.isnan(variance) and n > 1:
-        variance = 1.0 / (n - 1)
+    variance = luck_variance(winner.search_variance, trials.widest_variance, n)
     year = math.sqrt(winner.ppy)
     luck = expected_max_sharpe(trials.n, variance)
     skew, kurtosis = moments
@@ -189,6 +200,7 @@ def judge(
         ),
         change=_change(decision, dsr, noise, trials.n, allowed, held, needed, luck * year),
         winner=winner.name,
+        trades=winner.trades,
         sharpe=sr * year,
         psr=probabilistic_sharpe_ratio(sr, 0.0, n, skew=skew, kurtosis=kurtosis),
         dsr=dsr,
@@ -202,17 +214,44 @@ def judge(
     )
 
 
+def _from_trades(trades: int | None) -> str:
+    if trades is None:
+        return ""
+    only = "only " if trades < FEW_TRADES else ""
+    return f" from {only}{trades:,} trade{'' if trades == 1 else 's'}"
+
+
+def luck_variance(searched: float, widest: float, n_bars: int) -> float:
+    """Variance of per-period Sharpe ratios that luck is taken to have: what the hurdle is built from.
+
+    The variance that the winner's own search shows, and at least the widest that any recorded run shows on
+    this data, up to 1 / (n_bars - 1): the sampling variance of a strategy without skill (Lo 2002, eq. 8 at
+    SR = 0). Nothing measured at all means that sampling variance.
+
+    So the hurdle of a given search never falls when trials are added: clones and a closer look around the
+    winner raise the number of trials and cannot shrink the spread below what was seen before. And a sweep
+    that costs have ruined lifts it to the sampling variance at most, not to the distance between good and
+    ruined.
+    """
+    if n_bars < 2:
+        return math.nan
+    without_skill = 1.0 / (n_bars - 1)
+    measured = [v for v in (searched, min(widest, without_skill)) if not math.isnan(v)]
+    return max(measured, default=without_skill)
+
+
 def _compare(sharpe: float, null_best: npt.NDArray[np.float64] | None) -> Noise:
     """Rank the winner among the shuffled sweeps; the winner counts as one of them, so p is never 0."""
     best = [] if null_best is None else [float(value) for value in null_best]
     defined = [value for value in best if not math.isnan(value)]
     reached = sum(value >= sharpe for value in defined)
     return Noise(
-        shuffles=len(best),
+        shuffles=len(defined),
         median=statistics.median(defined) if defined else math.nan,
         highest=max(defined, default=math.nan),
         reached=reached,
-        p_value=(1 + reached) / (1 + len(best)) if best and not math.isnan(sharpe) else math.nan,
+        # A shuffle in which nothing traded is no evidence: it can neither reach the winner nor fall short.
+        p_value=(1 + reached) / (1 + len(defined)) if defined and not math.isnan(sharpe) else math.nan,
     )
 
 
@@ -238,7 +277,7 @@ def _deflation(dsr: float, n: int, luck: float, sharpe: float) -> str:
 
 def _experiment(noise: Noise, sharpe: float) -> str:
     if not noise.shuffles:
-        return "the sweep was not repeated on shuffled bars"
+        return "there is no shuffled sweep to compare with"
     if math.isnan(noise.p_value):
         return "the winner has no Sharpe ratio to compare with shuffled bars"
     sign = "<=" if noise.p_value <= PASS_P else ">"
@@ -253,7 +292,7 @@ def _length(held: float, needed: float) -> str:
         return f"{held:.1f} years of data held; how many are needed is not defined"
     if math.isinf(needed):
         return f"{held:.1f} years of data held; no number of years lifts this Sharpe ratio above luck"
-    return f"{held:.1f} years of data held, {needed:.1f} needed to tell this Sharpe ratio from luck at 95 %"
+    return f"{held:.1f} years of data held, {needed:,.1f} needed to tell this Sharpe ratio from luck at 95 %"
 
 
 def _change(
@@ -270,6 +309,8 @@ def _change(
     if math.isnan(dsr):
         return "a winner with at least two bars, varying returns and a counted search"
     if decision == "pass":
+        if allowed >= MANY:
+            return "no number of trials on this data that anyone can make"
         return f"more than {allowed:,} trials on this data would take the pass away"
     if dsr >= PASS_DSR and noise.shuffles < round(1 / PASS_P) - 1:
         return f"at least {round(1 / PASS_P) - 1} shuffled sweeps, at most one in twenty reaching the winner"
@@ -278,7 +319,7 @@ def _change(
     if math.isinf(needed):
         return f"a Sharpe ratio above {luck:.2f}, or this one on fresh data after a far smaller search"
     fewer = f"a search of at most {allowed:,} trials instead of {n:,}" if allowed else "no smaller search"
-    return f"{needed - held:.1f} more years at this Sharpe ratio, or {fewer}"
+    return f"{needed - held:,.1f} more years at this Sharpe ratio, or {fewer}"
 
 
 def _json(value: float) -> float | str:
