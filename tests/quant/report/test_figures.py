@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from grn.kit.errors import UsageError
 from grn.quant.report import figures
 from grn.quant.report.figures.luck import cut
+from grn.quant.report.figures.parameters import _scale
 from grn.quant.report.figures.style import thin
+from grn.quant.report.landscape import Landscape
 from grn.quant.report.palette import LIGHT
 from grn.quant.report.subject import buy_and_hold, drawdown
 from grn.quant.result import SweepResult
@@ -85,6 +87,32 @@ def test_heatmap_marks_the_row_and_refuses_what_is_not_there(result: SweepResult
         result.heatmap("var")
     with pytest.raises(UsageError, match="no such symbol"):
         result.heatmap(symbol="C")
+
+
+def test_missing_cells_lie_on_a_hatched_ground(result: SweepResult) -> None:
+    """Where a combination was not run the ground under the map is seen, which no colour of the map is."""
+    figure = result.heatmap()
+    assert np.isnan(np.array(figure.data[0].z)).any()
+    ground = figure.data[-1]
+    assert ground.fillpattern.shape == "/"
+    assert (ground.xaxis, figure.layout.xaxis.overlaying) == ("x2", "x2")
+
+
+@pytest.mark.parametrize(("n", "step"), [(1, 1), (12, 1), (13, 2), (24, 2), (25, 5), (61, 10), (300, 50)])
+def test_ticks_are_values_that_were_tried(n: int, step: int) -> None:
+    """At most 12 of them, a round number of values apart; evenly spaced or not, averaged or not."""
+    for tried in (np.arange(n) * 3.0 + 7.0, (np.arange(n) + 2.0) ** 2):
+        for group in (1, 2):
+            starts = np.arange(0, n, group)
+            means = np.add.reduceat(tried, starts) / np.diff(np.r_[starts, n])
+            here, one = (tried[-1],), (group,)
+            found = Landscape("A", "sharpe", ("n",), (means,), means, here, 0.0, {}, one, (tried,), 0)
+            _, ticks, _ = _scale(found, 0)
+            values = [float(str(v).split(" to ")[0]) for v in ticks["tickvals"]]
+            assert set(values) <= set(tried.tolist())
+            assert len(values) <= 12
+            if group == 1:
+                assert values == tried[::step].tolist()
 
 
 def test_trades_are_drawn_where_they_were_filled(result: SweepResult) -> None:

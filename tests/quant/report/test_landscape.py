@@ -33,6 +33,18 @@ def test_map_holds_the_frames_numbers(result: SweepResult) -> None:
             assert found.z[i, j] == value or (np.isnan(found.z[i, j]) and np.isnan(value))
 
 
+def test_empty_cells_are_told_apart(result: SweepResult) -> None:
+    """Of 4 x 3 cells the one with fast = slow = 5 was not run; a metric that is missing leaves the rest."""
+    import dataclasses
+
+    found = survey(result, "sharpe", market=0, row=0)
+    assert (found.unrun, found.undefined) == (1, 0)
+    gone = result.frame.with_columns(pl.lit(float("nan")).alias("sharpe"))
+    bare = survey(dataclasses.replace(result, frame=gone), "sharpe", market=0, row=0)
+    assert (bare.unrun, bare.undefined) == (1, 11)
+    assert [t.tolist() for t in bare.tried] == [[2.0, 3.0, 4.0, 5.0], [5.0, 8.0, 13.0]]
+
+
 def test_other_parameters_are_held_at_the_row(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Of four parameters that vary the first two are drawn; a constant one is passed over."""
     a, fixed, b = param("a", [1, 2]), param("fixed", [0.0]), param("b", [0.9, 1.0, 1.1])

@@ -295,3 +295,8 @@ def test_rank_is_among_all_settings(tmp_path: Path) -> None:
     found = single(Strategy(entry=close > n, exit=close < n), random_walk(60), tmp_path)
     text = own_text(write_report(found, tmp_path / "r.html"))
     assert re.search(r"at the ring, rank 1 of 4 settings; 2 never traded\.", text)
+
+
+def test_hatched_cells_are_explained(page: str) -> None:
+    """The caption of a map says what its hatched cells are."""
+    assert "Hatched cells were not run." in page

@@ -63,7 +63,8 @@ def test_rules_and_parameters_read_as_sentences() -> None:
 
 def test_numbers_follow_their_unit() -> None:
     """Percent, money, counts; two significant digits of a small share, a real minus sign, no minus zero, a
-    dash for what is not defined."""
+    dash for what is not defined.
+    """
     assert show(METRICS["total_return"], 4.449) == "444.9\N{NO-BREAK SPACE}%"
     assert show(METRICS["var"], -0.0152) == "−1.52\N{NO-BREAK SPACE}%"
     assert show(METRICS["trades"], 1234.0) == "1,234"

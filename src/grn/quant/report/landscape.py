@@ -39,6 +39,8 @@ class Landscape:
     value : the metric of the row's combination on this symbol.
     fixed : the other parameters that have several values, and where they are held.
     group : values averaged into one cell, per axis.
+    tried : every value on each axis: float64, ascending; ``axes`` itself where nothing is averaged.
+    unrun : cells of which no combination was run.
     """
 
     symbol: str
@@ -50,6 +52,13 @@ class Landscape:
     value: float
     fixed: Mapping[str, float]
     group: tuple[int, ...]
+    tried: tuple[Array, ...]
+    unrun: int
+
+    @property
+    def undefined(self) -> int:
+        """Cells that were run and have no value."""
+        return int(np.count_nonzero(np.isnan(self.z))) - self.unrun
 
 
 @dataclass(frozen=True)
@@ -99,21 +108,26 @@ def survey(result: SweepResult, metric: str, *, market: int, row: int) -> Landsc
     axes: list[Array] = []
     cells: list[npt.NDArray[np.int64]] = []
     groups: list[int] = []
+    tried: list[Array] = []
     for i in shown:
         axis, cell, group = _axis(values[keep, i])
         axes.append(axis)
         cells.append(cell)
         groups.append(group)
+        tried.append(np.unique(values[keep, i]))
+    sizes = [len(a) for a in axes]
     return Landscape(
         symbol=result.bars[market].symbol,
         metric=metric,
         names=tuple(result.grid.params[i].name for i in shown),
         axes=tuple(axes),
-        z=_mean(column[keep], cells, [len(a) for a in axes]),
+        z=_mean(column[keep], cells, sizes),
         here=tuple(float(here[i]) for i in shown),
         value=float(column[row % size]),
         fixed={result.grid.params[i].name: float(here[i]) for i in held},
         group=tuple(groups),
+        tried=tuple(tried),
+        unrun=math.prod(sizes) - len(np.unique(_flat(cells, sizes))),
     )
 
 
@@ -130,13 +144,18 @@ def _axis(values: Array) -> tuple[Array, npt.NDArray[np.int64], int]:
 
 def _mean(values: Array, cells: list[npt.NDArray[np.int64]], sizes: list[int]) -> Array:
     """Mean of the values that fall into each cell; the last axis becomes the rows of the map."""
-    flat = cells[0] if len(cells) == 1 else cells[1] * sizes[0] + cells[0]
+    flat = _flat(cells, sizes)
     seen = ~np.isnan(values)
     n = math.prod(sizes)
     total = np.bincount(flat[seen], weights=values[seen], minlength=n)
     number = np.bincount(flat[seen], minlength=n)
     mean: Array = np.where(number > 0, total / np.maximum(number, 1), np.nan)
     return mean.reshape(sizes[::-1])
+
+
+def _flat(cells: list[npt.NDArray[np.int64]], sizes: list[int]) -> npt.NDArray[np.int64]:
+    """One index of the cell of each combination, the first axis fastest."""
+    return cells[0] if len(cells) == 1 else cells[1] * sizes[0] + cells[0]
 
 
 def colour_reach(maps: Sequence[Landscape]) -> float:

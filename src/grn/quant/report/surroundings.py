@@ -84,6 +84,10 @@ def _caption(one: Subject, found: Landscape, market: int) -> str:
     text += "."
     if found.fixed:
         text += " Others held at " + ", ".join(f"{k} = {short(v)}" for k, v in found.fixed.items()) + "."
+    if len(found.axes) > 1 and (found.unrun or found.undefined):
+        # Two ways to be empty; a reader takes either for a zero unless told.
+        why = ["were not run"] * bool(found.unrun) + ["have no Sharpe ratio"] * bool(found.undefined)
+        text += f" Hatched cells {' or '.join(why)}."
     if max(found.group) > 1:
         text += f" Each cell is the mean of up to {math.prod(found.group):,} settings."
     return text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import plotly.graph_objects as go
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from grn.quant.result import SweepResult
 
 MOST_DOTS: Final = 2_500
-"""Combinations in a scatter: evenly chosen ones beyond that."""
+"""Settings in a scatter: evenly chosen ones beyond that."""
+MOST_TICKS: Final = 12
+"""Values named on an axis."""
 
 
 def heatmap(
@@ -56,9 +58,7 @@ def draw_landscape(found: Landscape, *, reach: float) -> go.Figure:
     if len(found.axes) == 1:
         return _line(found, title, meant.label, form)
     figure = new_figure(title, height=440, hovermode="closest")
-    (x, x_type, x_here), (y, y_type, y_here) = (
-        _ticks(values, here) for values, here in zip(found.axes, found.here, strict=True)
-    )
+    (x, x_axis, x_here), (y, y_axis, y_here) = (_scale(found, k) for k in (0, 1))
     figure.add_heatmap(
         x=x, y=y, z=found.z, colorscale=DIVERGING, zmid=0.0, zmin=-reach, zmax=reach, hoverongaps=False,
         colorbar={"thickness": 10, "outlinewidth": 0, "tickformat": form, "nticks": 6, "len": 1.0, "xpad": 8,
@@ -68,10 +68,12 @@ def draw_landscape(found: Landscape, *, reach: float) -> go.Figure:
     )  # fmt: skip
     _ring(figure, x_here, y_here, "This setting")
     figure.update_layout(
-        xaxis=axis(safe(found.names[0]), type=x_type, showgrid=False, nticks=12),
-        yaxis=axis(safe(found.names[1]), type=y_type, showgrid=False, nticks=10),
+        xaxis=axis(safe(found.names[0]), showgrid=False, **x_axis),
+        yaxis=axis(safe(found.names[1]), showgrid=False, **y_axis),
         margin={"r": 8},
     )
+    if np.isnan(found.z).any():
+        _hatch(figure)
     return figure
 
 
@@ -124,7 +126,7 @@ def elsewhere(result: SweepResult, market: int) -> Array:
 
 def _line(found: Landscape, title: str, label: str, form: str) -> go.Figure:
     figure = new_figure(title, height=340, hovermode="closest")
-    x, x_type, here = _ticks(found.axes[0], found.here[0])
+    x, x_axis, here = _scale(found, 0)
     figure.add_scatter(
         x=x, y=found.z, mode="lines+markers", line={"color": C["grey"], "width": 1.4},
         marker={"size": 5, "color": C["grey"]},
@@ -132,7 +134,7 @@ def _line(found: Landscape, title: str, label: str, form: str) -> go.Figure:
     )  # fmt: skip
     _ring(figure, here, found.value, "This setting")
     figure.update_layout(
-        xaxis=axis(safe(found.names[0]), type=x_type, showgrid=False, showline=True),
+        xaxis=axis(safe(found.names[0]), showgrid=False, showline=True, **x_axis),
         yaxis=axis(label, tickformat=form),
     )
     return figure
@@ -148,10 +150,48 @@ def _ring(figure: go.Figure, x: float | str, y: float | str, name: str) -> None:
         )  # fmt: skip
 
 
-def _ticks(values: Array, here: float) -> tuple[Array | list[str], str, float | str]:
-    """Numbers where they are evenly spaced, names where they are not; and the row's own place among them."""
+def _hatch(figure: go.Figure) -> None:
+    """Lay a hatched ground under a map: seen where a cell has no value, whose colour else reads as zero.
+
+    It has axes of its own, over which the map's lie.
+    """
+    figure.add_scatter(
+        x=[0, 0, 1, 1, 0], y=[0, 1, 1, 0, 0], xaxis="x2", yaxis="y2", name="No value", mode="lines",
+        line={"width": 0}, fill="toself", fillcolor=C["paper"], hoverinfo="skip",
+        fillpattern={"shape": "/", "size": 7, "solidity": 0.22, "fillmode": "replace",
+                     "fgcolor": C["grey"], "bgcolor": C["paper"]},
+    )  # fmt: skip
+    ground = {"range": [0, 1], "visible": False, "fixedrange": True}
+    figure.update_layout(
+        xaxis2={**ground, "anchor": "y2"}, yaxis2={**ground, "anchor": "x2"},
+        xaxis={"overlaying": "x2"}, yaxis={"overlaying": "y2"},
+    )  # fmt: skip
+
+
+def _scale(found: Landscape, k: int) -> tuple[Array | list[str], dict[str, Any], float | str]:
+    """Cells of an axis, how it is ticked, and the row's own place.
+
+    Numbers where they are evenly spaced, else names; ticks stand on values that were tried.
+    """
+    values, tried, group, here = found.axes[k], found.tried[k], found.group[k], found.here[k]
+    some = slice(None, None, _stride(len(tried)))
     gaps = np.diff(values)
     if len(gaps) and float(gaps.max() - gaps.min()) <= 1e-9 * max(1.0, float(np.abs(values).max())):
-        return values, "linear", here
-    names = [f"{v:g}" for v in values.tolist()]
-    return names, "category", names[int(np.argmin(np.abs(values - here)))]
+        ticks = tried[some].tolist()
+        named = [f"{v:g}" for v in ticks]
+        return values, {"type": "linear", "tickmode": "array", "tickvals": ticks, "ticktext": named}, here
+    names = [f"{v:g}" for v in tried.tolist()]
+    if group > 1:
+        parts = [names[i : i + group] for i in range(0, len(names), group)]
+        names = [f"{part[0]} to {part[-1]}" for part in parts]
+        some = slice(None, None, _stride(len(names)))
+    place = int(np.argmin(np.abs(tried - here))) // group
+    return names, {"type": "category", "tickmode": "array", "tickvals": names[some]}, names[place]
+
+
+def _stride(n: int) -> int:
+    """Every how many values a tick stands: 1, 2, 5, 10, 20, ..."""
+    step = 1
+    while n > 10 * step * MOST_TICKS:
+        step *= 10
+    return next(k * step for k in (1, 2, 5, 10) if n <= k * step * MOST_TICKS)
