@@ -51,6 +51,13 @@ def test_an_unknown_name_is_an_attribute_error(package: ModuleType) -> None:
         _ = package.sweeep
 
 
+def test_an_unknown_word_is_answered_with_the_nearest() -> None:
+    """`grn.quant.smaa`: the message names what was meant."""
+    with pytest.raises(AttributeError, match=r"; did you mean sma"):
+        _ = grn.quant.smaa
+    assert not hasattr(grn.quant, "__path_of_nothing__")
+
+
 def test_importing_the_packages_imports_nothing_heavy() -> None:
     """A name costs nothing until it is used."""
     code = (

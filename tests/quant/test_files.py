@@ -75,6 +75,51 @@ def test_a_file_that_raises_is_named_with_its_line(
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
+@pytest.mark.parametrize(
+    ("line", "said", "hint"),
+    [
+        ("from grn.quant import smaa", "cannot import name 'smaa' from 'grn.quant'", "did you mean sma"),
+        ("from grn.quant import open", "cannot import name 'open'", "did you mean open_?"),
+        ("from grn.quant import Sma", "cannot import name 'Sma'", "did you mean sma"),
+        ("from grn.quant import sweep", "cannot import name 'sweep'", "write from grn import sweep"),
+        ("from grn.quant import shift", "cannot import name 'shift'", "write x.lag(n)"),
+        ("x = sma(close, 3)", "name 'sma' is not defined", "write from grn.quant import sma"),
+        ("x = clos > 1", "name 'clos' is not defined", "did you mean close"),
+        ("x = close.shift(1)", "'Column' object has no attribute 'shift'", "write x.lag(n)"),
+        (
+            "from grn.quant import sma; sma(20)",
+            "missing 1 required positional argument: 'n'",
+            "takes sma(x, n)",
+        ),
+        (
+            "from grn.quant import atr; atr(close, 14)",
+            "takes from 0 to 1 positional arguments",
+            "takes atr(n=14, *, high=high, low=low, close=close)",
+        ),
+        (
+            "strategy = Strategy(close > 1)",
+            "missing 1 required positional argument: 'exit'",
+            "the call takes Strategy(entry, exit, short_entry=None",
+        ),
+        (
+            "from grn.quant import bollinger; bollinger(close).lag(1)",
+            "'Bands' object has no attribute 'lag'",
+            "take one: .upper, .middle, .lower",
+        ),
+        ("x = 1 / 0", "division by zero", "run it with python"),
+        ("import nothing_of_the_kind", "No module named", "run it with python"),
+    ],
+)
+def test_a_slip_of_the_pen_is_answered(tmp_path: Path, line: str, said: str, hint: str) -> None:
+    """What Python finds wrong is shown with its line, and the hint says what to write."""
+    with pytest.raises(StrategyError, match="raised an error") as caught:
+        load(tmp_path, f"{HEAD}{line}\n")
+    assert "mine.py, line 2: " in str(caught.value.seen)
+    assert said in str(caught.value.seen)
+    assert hint in str(caught.value.hint)
+    assert "__init__.py" not in str(caught.value.seen)
+
+
 def test_an_error_of_ours_keeps_its_class_and_names_the_line(tmp_path: Path) -> None:
     """sma(close, 0) in the file: what is wrong with it, and where it stands."""
     with pytest.raises(StrategyError, match="below its minimum") as caught:

@@ -171,7 +171,11 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from difflib import get_close_matches
+
+        near = get_close_matches(name.lower(), __all__, n=3)
+        meant = f"; did you mean {' or '.join(near)}?" if near and not name.startswith("_") else ""
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{meant}")
     return getattr(import_module(_HOME_OF[name]), name)
 
 

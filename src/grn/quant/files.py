@@ -9,6 +9,7 @@ beside the file can be imported; what the file prints goes to stderr, because st
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,8 @@ from types import ModuleType
 from typing import Any
 
 from grn.kit.errors import GrnError, StrategyError, UsageError
+from grn.quant.strategy.advice import explain
+from grn.quant.strategy.expr import Expr
 from grn.quant.strategy.rules import Rules
 from grn.quant.strategy.strategy import Strategy
 
@@ -97,9 +100,22 @@ def _explained(what: str, path: str | Path, full: str) -> Iterator[None]:
     except (Exception, SystemExit) as error:
         raise StrategyError(
             what,
-            seen=f"{_where(error, path, full)}: {type(error).__name__}: {error}",
-            hint="run it with python to see the traceback",
+            seen=f"{_where(error, path, full)}: {type(error).__name__}: {_said(error)}",
+            hint=_advice(error) or "run it with python to see the traceback",
         ) from error
+
+
+def _said(error: BaseException) -> str:
+    """What the error says, without the advice of ours and without the folder that a package lies in."""
+    if isinstance(error, AttributeError) and isinstance(error.obj, Expr):
+        return str(error).partition("; ")[0]
+    return re.sub(r" \(.*[/\\].*\)$", "", str(error)) if isinstance(error, ImportError) else str(error)
+
+
+def _advice(error: BaseException) -> str:
+    if isinstance(error, AttributeError) and isinstance(error.obj, Expr):
+        return str(error).partition("; ")[2]
+    return explain(error)
 
 
 def _where(error: BaseException, path: str | Path, full: str) -> str:

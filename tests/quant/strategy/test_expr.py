@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import copy
+import pickle
+from collections.abc import Callable
+
 import numpy as np
 import polars as pl
 import pytest
 
 from grn.kit.errors import BudgetError, StrategyError
+from grn.quant.strategy.advice import METHODS
 from grn.quant.strategy.expr import Binary, Const, Expr, Param, Unary, condition, lift, param
+from grn.quant.strategy.indicators import bollinger, macd, sma
 from grn.quant.strategy.leaves import PolarsColumn
 from grn.quant.strategy.words import close, col, open_, polars, when
 from tests.quant.strategy.nodes import EVERY_NODE, Case
@@ -229,3 +235,74 @@ def test_a_polars_expression_stands_on_the_left_when_wrapped() -> None:
     wrapped = polars(pl.col("score")) > close
     assert wrapped.kind == "bool"
     assert wrapped.children[0].key == lift(pl.col("score")).key
+
+
+@pytest.mark.parametrize(
+    ("attempt", "hint"),
+    [
+        (lambda: close[-1], ".lag(1)"),
+        (lambda: close[3], ".lag(3)"),
+        (lambda: close[1:], ".lag(n)"),
+        (lambda: np.log(close), "log(x) of grn.quant"),
+        (lambda: np.maximum(close, 2), "maximum(a, b)"),
+        (lambda: np.sin(close), "step function"),
+        (lambda: np.add.reduce(close), "step function"),
+        (lambda: np.mean(close), "functions of grn.quant"),
+        (lambda: np.where(close > 1, 1, 0), "functions of grn.quant"),
+        (lambda: np.array([1.0, 2.0]) * close, "use numbers"),
+        (lambda: close > bollinger(close), ".upper, .middle, .lower"),
+        (lambda: bollinger(close) - close, ".upper, .middle, .lower"),
+        (lambda: sma(macd(close), 3), ".line, .signal, .histogram"),
+    ],
+)
+def test_habits_of_other_libraries_are_answered(attempt: Callable[[], object], hint: str) -> None:
+    """Indexing, NumPy's functions and an indicator without its output: the hint says what to write."""
+    with pytest.raises(StrategyError) as caught:
+        attempt()
+    assert hint in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("shift", "write x.lag(n)"),
+        ("rolling_mean", "write sma(x, n)"),
+        ("diff", "write x - x.lag(1)"),
+        ("pct_change", "x / x.lag(1) - 1"),
+        ("ema", "ema is a function: write ema(x, ...)"),
+        ("crosses_over", "did you mean crosses_above or crosses_below?"),
+        ("qqqq", "guide on strategies"),
+    ],
+)
+def test_an_unknown_method_is_answered_with_the_word_to_use(name: str, advice: str) -> None:
+    """It stays an AttributeError, which `hasattr` needs."""
+    with pytest.raises(AttributeError, match=f"'Column' object has no attribute '{name}'; ") as caught:
+        getattr(close, name)
+    assert advice in str(caught.value)
+    assert not hasattr(close, name)
+
+
+def test_protocols_of_python_find_an_expression_as_before() -> None:
+    """Copies and pickles are equal expressions; nothing takes it for an iterable or for an array."""
+    rule = (sma(close, param("n", [2, 3])) > close.lag(2)) & ~(close == 1.0)
+    for again in (copy.copy(rule), copy.deepcopy(rule), pickle.loads(pickle.dumps(rule))):
+        assert again.key == rule.key
+    assert not any(hasattr(close, name) for name in ("_repr_html_", "__len__", "__arrow_c_stream__", "item"))
+    for attempt in (lambda: list(close), lambda: 1.0 in close):  # type: ignore[operator]
+        with pytest.raises(TypeError, match="is not"):
+            attempt()
+
+
+def test_numbers_of_numpy_stand_on_the_left() -> None:
+    """np.float64(2) * close is the product and not an array of one object; comparisons and `&` as well."""
+    two = np.float64(2.0)
+    assert (two * close).key == (2.0 * close).key
+    assert (two / close).key == (2.0 / close).key
+    assert (two < close).key == Binary("lt", Const(2.0), close).key
+    assert (np.bool_(True) & (close > 1)).key == (True & (close > 1)).key
+
+
+def test_advice_names_what_there_is() -> None:
+    """The list of methods is the class's own."""
+    public = {name for name, value in vars(Expr).items() if callable(value) and not name.startswith("_")}
+    assert public == set(METHODS)

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import polars as pl
 import pytest
 
@@ -12,7 +12,7 @@ from grn.kit.errors import StrategyError
 from grn.quant.engine.plan import build_grid
 from grn.quant.engine.series import Evaluator
 from grn.quant.schema import load_bars
-from grn.quant.strategy.expr import Const, Expr, condition, param
+from grn.quant.strategy.expr import Const, Expr, condition, lift, param
 from grn.quant.strategy.indicators import sma
 from grn.quant.strategy.plain import find_steps, from_plain, to_plain
 from grn.quant.strategy.step import step
@@ -25,6 +25,7 @@ BARS = load_bars(
     random_walk(80).with_columns(score=pl.col("close") - 99.0),
     ("open", "high", "low", "volume", "score"),
 )[0]
+price = pl.col("close")
 
 
 def through_json(strategy: Strategy) -> Strategy:
@@ -126,14 +127,43 @@ def test_an_unknown_word_is_refused() -> None:
     assert "newer version" in str(caught.value.hint)
 
 
-def test_a_polars_expression_with_python_inside_comes_back() -> None:
-    """Polars keeps the function itself in its text; what came back computes the same."""
-    strategy = Strategy(
-        pl.col("close").map_batches(_above_mean, return_dtype=pl.Float64),  # type: ignore[arg-type]
-        close < 1,
+PYTHON_INSIDE: dict[str, Callable[[], pl.Expr]] = {
+    "of this module": lambda: price.map_batches(_above_mean, return_dtype=pl.Float64),
+    "of each element": lambda: price.map_elements(lambda x: x, return_dtype=pl.Float64),
+    "of each window": lambda: price.rolling_map(lambda s: s.sum(), 3),
+    "below an operator": lambda: 1.0 - price.map_batches(_above_mean, return_dtype=pl.Float64),
+    "of several columns": lambda: pl.map_batches(["open", "close"], lambda x: x[0]),
+    "of a fold": lambda: pl.fold(0.0, lambda a, b: a + b, [price, pl.col("open")]),
+    "of a reduction": lambda: pl.reduce(lambda a, b: a + b, [price, pl.col("open")]),
+    "of a name": lambda: price.name.map(lambda name: name + "!"),
+}
+
+
+@pytest.mark.parametrize("where", PYTHON_INSIDE)
+def test_a_python_function_in_a_polars_expression_is_refused(where: str) -> None:
+    """Polars pickles a function by its name: another one of that name would have the same key."""
+    with pytest.raises(StrategyError, match="must not call a Python function") as caught:
+        Strategy(lift(PYTHON_INSIDE[where]()) > 1, close < 1)
+    assert caught.value.hint == (
+        "use a step function, or compute the column beforehand and read it with col(...)"
     )
-    assert truths(through_json(strategy)) == truths(strategy)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        price.is_in([128, 5, 149]),
+        price > pl.lit(pl.Series([128, 5, 149], dtype=pl.UInt8)).max(),
+        pl.lit("AnonymousFunction") == "AnonymousFunction",
+        pl.col("AnonymousFunction") > price.rolling_mean(3),
+        pl.when(price > 1).then(pl.max_horizontal("open", "close")).otherwise(price.ewm_mean(span=3)),
+    ],
+    ids=str,
+)
+def test_a_polars_expression_without_python_is_taken(expression: pl.Expr) -> None:
+    """Data, text and column names that look like a function are none."""
+    assert lift(expression).key[0] == "polars"
 
 
 def _above_mean(prices: pl.Series) -> pl.Series:
-    return pl.Series(np.asarray(prices) - 100.0)
+    return prices - 100.0

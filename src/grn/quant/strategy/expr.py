@@ -15,11 +15,13 @@ generated code.  All of them give the same bits, because the meaning is fixed he
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Never, TypeAlias
 
 from grn.kit.errors import BudgetError, StrategyError
+from grn.quant.strategy.advice import UFUNC_OPERATORS, advise, outputs_of, replacement
 
 Kind = Literal["float", "bool"]
 Key: TypeAlias = tuple[object, ...]
@@ -63,6 +65,50 @@ class Expr:
 
     def __repr__(self) -> str:
         return str(self)
+
+    # What people of NumPy, pandas and Polars write ---------------------------------------------
+    if not TYPE_CHECKING:  # a type checker is to go on refusing unknown names
+
+        def __getattr__(self, name: str) -> Never:
+            # Called for names that are not there. An AttributeError, so that `hasattr` and copying work.
+            text = f"{type(self).__name__!r} object has no attribute {name!r}"
+            if not name.startswith("_"):
+                text += f"; {advise(name)}"
+            raise AttributeError(text, name=name, obj=self)
+
+    def __getitem__(self, index: object) -> Never:
+        bars = abs(index) if type(index) is int else "n"
+        raise StrategyError(
+            "an expression is not indexed: it is a value per bar",
+            seen=f"{self}[{index!r:.60}]",
+            hint=f"write .lag({bars}) for an earlier bar's value, and the expression alone for this bar's",
+        )
+
+    # Without it `in` and `for` would go through __getitem__ and blame an index that nobody wrote.
+    __iter__ = None
+    __contains__ = None
+
+    def __array__(self, *_: object, **__: object) -> Never:
+        # Else np.mean(close) would be the mean of one object: close itself.
+        raise StrategyError(
+            "an expression is no array of NumPy",
+            seen=str(self),
+            hint="use the functions of grn.quant: log, exp, minimum, maximum, when, sma, ...",
+        )
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: object, **_: object) -> Expr:
+        # A number of NumPy on the left of an operator comes in here: np.float64(2) * close.
+        symbol = UFUNC_OPERATORS.get(ufunc.__name__)
+        if method == "__call__" and symbol is not None and len(inputs) == 2:
+            left, right = (lift(x) for x in inputs)
+            found: Expr = getattr(operator, symbol)(left, right)
+            return found
+        raise StrategyError(
+            "a function of NumPy cannot take an expression",
+            seen=f"np.{ufunc.__name__}({self})",
+            hint=replacement(ufunc.__name__)
+            or "use log and exp of grn.quant; write the rest as a step function",
+        )
 
     # Arithmetic ------------------------------------------------------------------------------
     def __add__(self, other: object) -> Expr:
@@ -337,7 +383,8 @@ def lift(value: object) -> Expr:
     raise StrategyError(
         "this cannot be part of a strategy expression",
         seen=f"{type(value).__name__} {value!r:.60}",
-        hint='use numbers, param(...), close, col("score"), indicators, Polars expressions',
+        hint=outputs_of(value)
+        or 'use numbers, param(...), close, col("score"), indicators, Polars expressions',
     )
 
 

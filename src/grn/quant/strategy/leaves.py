@@ -5,10 +5,13 @@ Host functions, indicators, higher timeframes and Polars expressions.  Step func
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
+from grn.kit.errors import StrategyError
 from grn.quant.strategy.expr import Const, Expr, Key, Param
 
 if TYPE_CHECKING:
@@ -96,12 +99,24 @@ class PolarsColumn(Expr):
     """A Polars expression, evaluated once on the symbol's frame and shared by all engines.
 
     Polars can look ahead (`shift(-1)`, `mean()` over everything); `grn quant leaks` finds it out.
+
+    Raises
+    ------
+    StrategyError
+        A Python function is inside: its pickle holds a name, not what it computes, so that two functions
+        could share one result key.
     """
 
     series = True
 
     def __init__(self, expression: pl.Expr) -> None:
         self.expression = expression
+        if _calls_python(self.key):
+            raise StrategyError(
+                "a Polars expression must not call a Python function",
+                seen=str(expression),
+                hint="use a step function, or compute the column beforehand and read it with col(...)",
+            )
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -110,7 +125,42 @@ class PolarsColumn(Expr):
 
     @cached_property
     def key(self) -> Key:
-        return ("polars", str(self.expression.meta.serialize(format="json")))
+        try:
+            return ("polars", str(self.expression.meta.serialize(format="json")))
+        # Polars has no single error here: what cannot be pickled raises whatever its pickling raises.
+        except Exception as error:
+            raise StrategyError(
+                "a Polars expression cannot be written down",
+                seen=f"{self.expression}: {error}",
+                hint="use a step function, or compute the column beforehand and read it with col(...)",
+            ) from error
 
     def __str__(self) -> str:
         return f"polars({self.expression})"
+
+
+_PICKLE = re.compile(bytes([128]) + b"[\\x04-\\x06]" + bytes([149]))
+"""How a pickle of protocol 4 or later begins: the protocol, then a frame."""
+
+
+def _calls_python(key: Key) -> bool:
+    """Whether a Polars expression's JSON holds a Python function.
+
+    Polars writes one as the bytes of a pickle: under `AnonymousFunction`, or as the callback of a fold, a
+    rolling map or a renaming.  A literal's data are bytes as well and no function.
+    """
+
+    def visit(node: object) -> bool:
+        match node:
+            case dict():
+                return any(
+                    name != "Literal" and (name.startswith("Anonymous") or visit(value))
+                    for name, value in node.items()
+                )
+            case list() if node and all(type(x) is int and 0 <= x < 256 for x in node):
+                return _PICKLE.search(bytes(node)) is not None
+            case list():
+                return any(map(visit, node))
+        return False
+
+    return visit(json.loads(str(key[1])))
