@@ -222,12 +222,13 @@ DEFINITIONS: Final[tuple[Metric, ...]] = (
     Metric(
         "turnover",
         "Turnover",
-        r"\frac{p}{n}\sum_o \frac{|q_o|\,P_o}{E_o}",
+        r"\frac{p}{n}\sum_{o:\,E_o > 0} \frac{|q_o|\,P_o}{E_o}",
         "ratio",
         False,
         ("turnover",),
         _NEVER,
-        "Per year: 2 is one full round trip of the equity a year. No counterpart in the other packages.",
+        "Per year: 2 is one full round trip of the equity a year. The forced close of a ruin is left out, and "
+        "so is an order without positive equity before it. No counterpart in the other packages.",
     ),
     Metric(
         "fees",
