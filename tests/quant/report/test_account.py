@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import polars as pl
 import pytest
 
 from grn.ledger import Ledger
+from grn.quant.report.account import equity
 from grn.quant.report.costs import add_up, vary
 from grn.quant.report.months import by_month
 from grn.quant.report.subject import Subject
 from grn.quant.result import SweepResult
 from grn.quant.strategy.rules import Costs
+from grn.quant.strategy.strategy import Strategy
+from grn.quant.strategy.words import close
 from grn.quant.sweep import sweep
 from tests.quant.markets import cross, random_walk
 
@@ -59,3 +64,29 @@ def test_scenarios_start_without_costs(result: SweepResult, tmp_path_factory: py
     with Ledger.open(tmp_path_factory.mktemp("ledger")) as ledger:
         costless = sweep(cross(), random_walk(90), engine="reference", ledger=ledger)
     assert [s.costs for s in vary(Subject(costless, 0))] == [Costs(), Costs(fee=0.001)]
+
+
+@pytest.mark.parametrize("row", [0, 3, 7])
+def test_longest_drawdown_is_named(result: SweepResult, row: int) -> None:
+    """The longest is listed among the deepest drawdowns and named below them, as long as the metric says."""
+    one = Subject(result, row)
+    text = equity(one)
+    length = int(one.details["max_drawdown_bars"])
+    assert length > 1
+    assert re.search(rf"The longest, [^.]*, lasted {length:,} bars", text)
+    assert f'<td class="n">{length:,}</td>' in text
+
+
+def test_longest_drawdown_may_be_shallow(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Six deep falls of one bar and a long shallow one: the long one is listed last and said to be."""
+    price = np.r_[np.tile([100.0, 60.0], 6), 100.0, np.full(30, 99.0), 101.0, 102.0]
+    price = np.maximum.accumulate(price) * np.where(price < 99.0, 0.6, np.where(price == 99.0, 0.99, 1.0))
+    frame = random_walk(len(price)).with_columns(
+        **{name: pl.Series(price) for name in ("open", "high", "low", "close")}
+    )
+    with Ledger.open(tmp_path_factory.mktemp("ledger")) as ledger:
+        strategy = Strategy(entry=close > 0.0, exit=close < 0.0)
+        found = sweep(strategy, frame, engine="reference", ledger=ledger, fill="close")
+    text = equity(Subject(found, 0))
+    assert "Deepest drawdowns, and the longest" in text
+    assert "The longest, number 7 by depth, listed last, lasted 30 bars." in text

@@ -68,6 +68,8 @@ def test_numbers_follow_their_unit() -> None:
     assert show(METRICS["total_return"], 4.449) == "444.9\N{NO-BREAK SPACE}%"
     assert show(METRICS["var"], -0.0152) == "−1.52\N{NO-BREAK SPACE}%"
     assert show(METRICS["trades"], 1234.0) == "1,234"
+    assert show(METRICS["max_drawdown_bars"], 8377.0) == "8,377 bars"
+    assert show(METRICS["max_drawdown_bars"], math.nan) == "–"
     assert show(METRICS["sharpe"], math.nan) == "–"
     assert (plain(-0.001), plain(math.inf), percent(math.nan)) == ("0.00", "∞", "–")
     assert [percent(v) for v in (0.0018, 0.00052, -0.0000123, 1e-12, 0.0)] == [

@@ -7,6 +7,7 @@ from html import escape
 from typing import Final
 
 import numpy as np
+import polars as pl
 
 from grn.quant.report import costs, mathml, tables
 from grn.quant.report.figures.account import draw_account
@@ -26,6 +27,8 @@ _PERIODS: Final = (
     ("1 week", _YEAR_MS / 52),
     ("1 day", _YEAR_MS / 365.25),
 )
+_DEEPEST: Final = 5
+"""Drawdowns listed."""
 _LOG_BUTTON: Final = '<button type="button" data-log="yaxis" aria-pressed="false">Log scale</button>'
 _CONVENTIONS: Final = (
     "Percentages are of equity; amounts are in account currency. No risk-free rate; {ppy} bars a "
@@ -43,7 +46,6 @@ _CONVENTIONS: Final = (
 def equity(one: Subject) -> str:
     """Equity against buy-and-hold, drawdown below it, the deepest drawdowns as a table."""
     path, own, hold = one.path, one.details, one.hold_details
-    deepest = path.drawdowns().head(5)
     text = (
         f"{money(path.initial)} became {money(float(path.equity[-1]))}; bought at the first close and "
         "held, without "
@@ -62,8 +64,26 @@ def equity(one: Subject) -> str:
         ("Final equity", money(float(path.equity[-1])), money(float(one.hold[-1]))),
     ]
     numbers = tables.strip([(name, value, f"hold {other}") for name, value, other in cards])
-    below = tables.drawdowns_table(deepest, daily=one.is_daily) if len(deepest) else ""
-    return f"{numbers}\n{picture}\n" + (f"<h3>Deepest drawdowns</h3>\n{below}" if below else "")
+    return f"{numbers}\n{picture}\n{_drawdowns(one)}"
+
+
+def _drawdowns(one: Subject) -> str:
+    """The deepest drawdowns, and the longest where it is not one of them (HTML)."""
+    every = one.path.drawdowns().with_row_index("place")
+    if not len(every):
+        return ""
+    longest = every.sort("bars", descending=True, maintain_order=True).row(0, named=True)
+    place, bars = longest["place"], count(longest["bars"], "bar")
+    shown = every.head(_DEEPEST)
+    head, which = "Deepest drawdowns", "also the deepest" if place == 0 else f"number {place + 1:,} by depth"
+    if place >= _DEEPEST:
+        head, which = f"{head}, and the longest", f"{which}, listed last"
+        shown = every.filter((pl.col("place") < _DEEPEST) | (pl.col("place") == place))
+    lasting = " and has not ended" if longest["recovery_ts"] is None else ""
+    return (
+        f"<h3>{head}</h3>\n{tables.drawdowns_table(shown, daily=one.is_daily)}\n"
+        f'<p class="note">The longest, {which}, lasted {bars}{lasting}.</p>'
+    )
 
 
 def months(one: Subject) -> str:

@@ -43,7 +43,9 @@ def show(metric: Metric, value: float) -> str:
         return percent(value)
     if metric.unit == "currency":
         return money(value)
-    return plain(value, 0 if metric.unit in ("count", "bars") else 2)
+    if metric.unit == "bars" and math.isfinite(value):
+        return count(round(value), "bar")
+    return plain(value, 0 if metric.unit == "count" else 2)
 
 
 def short(value: float) -> str:
