@@ -20,6 +20,16 @@ _SAID: Final = {
     "weak": ("Weak", "The winner may be more than luck; the data does not settle it."),
     "reject": ("Reject", "The winner cannot be told from luck."),
 }
+_ENDING: Final = {
+    "pass": "luck is an unlikely explanation",
+    "weak": "it may be luck, the data does not settle it",
+    "reject": "it cannot be told from luck",
+}
+_OTHER_ENDING: Final = {
+    "pass": "the verdict is about another row, the winner",
+    "weak": "the verdict is about another row, the winner",
+    "reject": "not even the winner of the sweep can be told from luck",
+}
 _UNJUDGED: Final = (
     '<p class="note">No verdict was computed for this sweep: nothing on this page says whether the result is '
     "more than luck. <code>grn.validate(result)</code> counts the trials, shuffles the market and "
@@ -28,14 +38,18 @@ _UNJUDGED: Final = (
 
 
 def headline(one: Subject) -> str:
-    """What makes the row tempting, in a sentence of plain text."""
+    """What makes the row tempting, and whether to believe it, in a sentence of plain text."""
     if not len(one.trades):
         return f"{one.label} never traded."
     is_best = len(one.result) > 1 and one.row == best_row(one.result)
     who = f"The best of {len(one.result):,} runs" if is_best else one.label
     own, hold = percent(one.details["total_return"]), percent(one.hold_details["total_return"])
-    made = f"{who} returned {own} where buy and hold returned {hold}."
-    return made + (" Whether that is more than luck was not judged." if one.validation is None else "")
+    made = f"{who} returned {own} where buy and hold returned {hold}"
+    if one.validation is None:
+        return f"{made}. Whether that is more than luck was not judged."
+    # Beside a tempting number the verdict must not be missed, so it ends the sentence.
+    judged = _ENDING if one.is_winner else _OTHER_ENDING
+    return f"{made}; {judged[one.validation.decision]}."
 
 
 def opening(one: Subject) -> str:
