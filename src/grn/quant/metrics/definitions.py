@@ -227,8 +227,8 @@ DEFINITIONS: Final[tuple[Metric, ...]] = (
         False,
         ("turnover",),
         _NEVER,
-        "Per year: 2 is one full round trip of the equity a year. The forced close of a ruin is left out, and "
-        "so is an order without positive equity before it. No counterpart in the other packages.",
+        "Per year: 2 is one full round trip of the equity a year. The forced close of a ruin is left out, "
+        "and so is an order without positive equity before it. No counterpart in the other packages.",
     ),
     Metric(
         "fees",
