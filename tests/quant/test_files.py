@@ -79,9 +79,9 @@ def test_a_file_that_raises_is_named_with_its_line(
     ("line", "said", "hint"),
     [
         ("from grn.quant import smaa", "cannot import name 'smaa' from 'grn.quant'", "did you mean sma"),
-        ("from grn.quant import open", "cannot import name 'open'", "did you mean open_?"),
+        ("from grn.quant import open", "cannot import name 'open'", "did you mean open_"),
         ("from grn.quant import Sma", "cannot import name 'Sma'", "did you mean sma"),
-        ("from grn.quant import sweep", "cannot import name 'sweep'", "write from grn import sweep"),
+        ("from grn.quant import Ledger", "cannot import name 'Ledger'", "write from grn import Ledger"),
         ("from grn.quant import shift", "cannot import name 'shift'", "write x.lag(n)"),
         ("x = sma(close, 3)", "name 'sma' is not defined", "write from grn.quant import sma"),
         ("x = clos > 1", "name 'clos' is not defined", "did you mean close"),

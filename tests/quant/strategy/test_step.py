@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 import math as m
+import statistics
+from fractions import Fraction
 from math import sqrt
 from unittest import mock
 
@@ -19,6 +22,9 @@ SMOOTH = 0.25
 NUMPY_NUMBER = np.float64(1.5)
 NEVER = float("-inf")
 TABLE = [1.0, 2.0]
+NAMES = {"top": 3.0}
+UNORDERED = {"1.0", "2.0"}
+NOTHING_TO_WRITE_DOWN = object()
 
 
 @step(state=3)
@@ -84,15 +90,89 @@ def inner_helper(x: float) -> float:
     return x
 
 
-def test_plain_python_steps_may_use_anything() -> None:
-    """jit=False is the way out: any code at all."""
+def test_the_way_out_of_a_compiled_step_is_no_trap() -> None:
+    """The hint of the refusal names jit=False for what that records, and not for anything else."""
+    with pytest.raises(StrategyError) as caught:
+
+        @step(state=1)
+        def calls(state: npt.NDArray[np.float64], price: float) -> float:
+            return inner_helper(price)
+
+    assert "jit=False" in str(caught.value.hint)
+    for jit in (True, False):
+        with pytest.raises(StrategyError, match="'NOTHING_TO_WRITE_DOWN'") as caught:
+
+            @step(state=1, jit=jit)
+            def opaque(state: npt.NDArray[np.float64], price: float) -> float:
+                return float(NOTHING_TO_WRITE_DOWN is None)
+
+        assert caught.value.hint == "define it inside the function"
+
+
+def scale(x: float) -> float:
+    return TABLE[1] * clamp(x)
+
+
+def clamp(x: float) -> float:
+    return min(x, SMOOTH, NAMES["top"]) + statistics.fmean([0.0, 1.0])
+
+
+shrink = clamp
+
+
+@functools.cache
+def remembered(x: float) -> float:
+    return x
+
+
+def test_plain_python_steps_are_recorded_with_what_they_use() -> None:
+    """Helpers, theirs in turn, literals and the standard library: the text alone gives the same numbers."""
 
     @step(state=1, jit=False)
     def looks_up(state: npt.NDArray[np.float64], price: float) -> float:
-        return TABLE[0] * price + SMOOTH
+        state[0] += scale(price) + Fraction(1, 2)
+        return state[0] + shrink(price)
 
-    assert looks_up.jit is False
-    assert looks_up.source.startswith("SMOOTH = 0.25\ndef looks_up")
+    again = Step.from_source(looks_up.source, 1, jit=False)
+    a, b = np.zeros(1), np.zeros(1)
+    for price in (0.1, 4.0):
+        assert again.function(a, price) == looks_up.function(b, price)
+    assert again.name == "looks_up"
+    assert again(close).key == looks_up(close).key
+    assert "TABLE = [1.0, 2.0]\n" in looks_up.source
+    assert "import statistics as statistics\n" in looks_up.source
+    assert "from fractions import Fraction as Fraction\n" in looks_up.source
+
+
+def test_what_plain_python_cannot_be_given_again_is_refused_too() -> None:
+    """A decorated helper, a package that is not Python's own, a name that is not there yet."""
+    with pytest.raises(StrategyError, match="uses 'remembered'") as caught:
+
+        @step(state=1, jit=False)
+        def decorated(state: npt.NDArray[np.float64], price: float) -> float:
+            return remembered(price)
+
+    with pytest.raises(StrategyError, match="uses 'pytest'") as caught:
+
+        @step(state=1, jit=False)
+        def imported(state: npt.NDArray[np.float64], price: float) -> float:
+            return float(pytest.approx(price) == price)
+
+    assert "import it inside the function" in str(caught.value.hint)
+    with pytest.raises(StrategyError, match="uses 'UNORDERED'"):  # its text differs from process to process
+
+        @step(state=1, jit=False)
+        def member(state: npt.NDArray[np.float64], price: float) -> float:
+            return float(str(price) in UNORDERED)
+
+    for jit in (True, False):
+        with pytest.raises(StrategyError, match="uses 'LATER'") as caught:
+
+            @step(state=1, jit=jit)
+            def early(state: npt.NDArray[np.float64], price: float) -> float:
+                return LATER * price  # type: ignore[name-defined,no-any-return]  # noqa: F821  # the case
+
+        assert caught.value.hint == "define it above the step"
 
 
 def test_a_function_within_the_function_is_allowed() -> None:

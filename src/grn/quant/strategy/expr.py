@@ -380,11 +380,14 @@ def lift(value: object) -> Expr:
     plain = value.item() if hasattr(value, "item") and getattr(value, "ndim", None) == 0 else None
     if isinstance(plain, bool | int | float):
         return Const(plain)
+    if outputs := outputs_of(value):
+        raise StrategyError(
+            "an indicator with several outputs is no single value", seen=type(value).__name__, hint=outputs
+        )
     raise StrategyError(
         "this cannot be part of a strategy expression",
         seen=f"{type(value).__name__} {value!r:.60}",
-        hint=outputs_of(value)
-        or 'use numbers, param(...), close, col("score"), indicators, Polars expressions',
+        hint='use numbers, param(...), close, col("score"), indicators, Polars expressions',
     )
 
 

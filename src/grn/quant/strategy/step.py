@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import dis
 import inspect
 import math
+import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from types import CodeType
+from types import CodeType, FunctionType, ModuleType
 
 from grn.kit.errors import StrategyError
 from grn.quant.strategy.expr import Const, Expr, Key, Param, lift
@@ -50,8 +52,9 @@ class Step:
     Attributes
     ----------
     source
-        Text that defines the function again: the numbers and the parts of `math` and NumPy that it uses from
-        its file, then the function without its decorator.  It is the function's identity.
+        Text that defines the function again: what it uses from its file (numbers, parts of `math` and NumPy;
+        without compilation literals and functions too), then the function without its decorator.  It is the
+        function's identity.
     """
 
     def __init__(
@@ -123,8 +126,8 @@ def step(
     state
         Length of the state array.
     jit
-        False keeps the function in plain Python (any code at all, but only the reference engine runs it, and
-        a replay knows only what it defines itself).
+        False keeps the function in plain Python, which only the reference engine runs.  From its file it may
+        then use functions, literals and the standard library too; they are recorded with it.
     """
     if function is not None:
         raise StrategyError("the decorator needs parentheses", seen="@step", hint="write @step(state=1)")
@@ -132,21 +135,42 @@ def step(
 
 
 def _read_source(function: Callable[..., float], *, jit: bool) -> str:
-    try:
-        text = textwrap.dedent(inspect.getsource(function))
-        found = ast.parse(text).body[0]
-    except (OSError, TypeError, SyntaxError):
-        found = None
-    if not isinstance(found, ast.FunctionDef):
+    found = _own_text(function)
+    if found is None:
         raise StrategyError(
             "the source of a step function must be readable, from its `def` on",
             seen=function.__name__,
             hint="define it with `def` in a file: its source is part of the run's identity",
         )
-    body = "".join(text.splitlines(keepends=True)[found.lineno - 1 :])
-    names = sorted(set(_globals_used(function.__code__)) & set(function.__globals__))
-    lines = [_definition(name, function.__globals__[name], function.__name__, jit=jit) for name in names]
-    return "".join(f"{line}\n" for line in lines if line) + body
+    lines, helpers = _Recorder(function.__name__, jit=jit).gather(function)
+    source = "".join(f"{line}\n" for line in lines) + "".join(helpers) + found
+    if helpers:
+        _try(function.__name__, source)
+    return source
+
+
+def _own_text(function: Callable[..., float]) -> str | None:
+    """Text of a function from its `def` on, None where it cannot be read."""
+    try:
+        text = textwrap.dedent(inspect.getsource(function))
+        found = ast.parse(text).body[0]
+    except (OSError, TypeError, SyntaxError):
+        return None
+    if not isinstance(found, ast.FunctionDef):
+        return None
+    return "".join(text.splitlines(keepends=True)[found.lineno - 1 :])
+
+
+def _try(name: str, source: str) -> None:
+    """Define the source as a replay will, so that what is missing is missed today."""
+    try:
+        exec(compile(source, "<step to record>", "exec"), {"__name__": "recorded_step"})  # noqa: S102  # the user's own code
+    except Exception as error:
+        raise StrategyError(
+            f"step {name} cannot be defined again from what would be recorded",
+            seen=f"{type(error).__name__}: {error}",
+            hint="put the helper function inside the step",
+        ) from error
 
 
 def _globals_used(code: CodeType) -> Iterator[str]:
@@ -158,8 +182,66 @@ def _globals_used(code: CodeType) -> Iterator[str]:
             yield from _globals_used(constant)
 
 
-def _definition(name: str, value: object, user: str, *, jit: bool) -> str:
-    """Write a line that gives `name` this value again."""
+class _Recorder:
+    """Finds the text that gives a step function the names of its file again.
+
+    A compiled step has numbers, `math` and NumPy.  One in plain Python may have more: literals such as lists,
+    functions of the file, modules of the standard library.
+    """
+
+    def __init__(self, user: str, *, jit: bool) -> None:
+        self.user, self.jit = user, jit
+
+    def gather(self, function: Callable[..., float]) -> tuple[list[str], list[str]]:
+        """Return lines that define values, and texts of functions, each in the order of their names."""
+        space: dict[str, object] = function.__globals__
+        lines: dict[str, str] = {}
+        helpers: dict[str, str] = {}
+        waiting: list[Callable[..., float]] = [function]
+        while waiting:
+            code: CodeType = waiting.pop().__code__
+            for name in set(_globals_used(code)) - lines.keys() - helpers.keys():
+                if name not in space:
+                    if not hasattr(builtins, name):
+                        raise self._refusal(name, "nothing yet", "define it above the step")
+                    continue
+                value = space[name]
+                line = _definition(name, value) or (None if self.jit else _plain_definition(name, value))
+                if line is not None:
+                    lines[name] = line
+                elif not self.jit and isinstance(value, FunctionType):
+                    helpers[name] = self._helper(name, value, space)
+                    waiting.append(value)
+                else:
+                    raise self._refusal(name, f"{type(value).__name__} {value!r:.60}", self._way_out(value))
+        return [lines[name] for name in sorted(lines)], [helpers[name] for name in sorted(helpers)]
+
+    def _helper(self, name: str, value: FunctionType, space: dict[str, object]) -> str:
+        text = _own_text(value)
+        decorated = text is not None and inspect.getsource(value).lstrip().startswith("@")
+        if text is None or decorated or value.__closure__ or value.__globals__ is not space:
+            raise self._refusal(name, f"function {value.__qualname__}", "put it inside the step")
+        if value.__name__ != name:
+            text += f"{name} = {value.__name__}\n"
+        return text if text.endswith("\n") else f"{text}\n"
+
+    def _way_out(self, value: object) -> str:
+        if self.jit and isinstance(value, FunctionType | list | tuple | dict | str):
+            return "numbers, math and numpy are; define the rest inside the function, or use jit=False"
+        if isinstance(value, ModuleType):
+            return "import it inside the function, and use jit=False"
+        return "define it inside the function"
+
+    def _refusal(self, name: str, seen: str, hint: str) -> StrategyError:
+        return StrategyError(
+            f"step {self.user} uses {name!r} of its file, which a recorded run would not know",
+            seen=seen,
+            hint=hint,
+        )
+
+
+def _definition(name: str, value: object) -> str | None:
+    """Write a line that gives `name` this value again: a number, or a part of `math` or NumPy."""
     import numpy as np
 
     for module in (math, np):
@@ -173,14 +255,30 @@ def _definition(name: str, value: object, user: str, *, jit: bool) -> str:
         return f"{name} = {number!r}"
     if isinstance(number, float):
         return f"{name} = {number!r}" if math.isfinite(number) else f"{name} = float({str(number)!r})"
-    if jit:
-        raise StrategyError(
-            f"step {user} uses {name!r} of its file, which a recorded run would not know",
-            seen=f"{type(value).__name__} {value!r:.60}",
-            hint="numbers, math and numpy are; define the rest inside the function, or use jit=False",
-        )
-    return ""
+    return None
+
+
+def _plain_definition(name: str, value: object) -> str | None:
+    """Write a line for what only plain Python can use: a literal, or a part of the standard library."""
+    if isinstance(value, ModuleType):
+        known = value.__name__.partition(".")[0] in sys.stdlib_module_names
+        return f"import {value.__name__} as {name}" if known and "." not in value.__name__ else None
+    home, called = getattr(value, "__module__", None) or "", getattr(value, "__qualname__", "")
+    if (
+        home.partition(".")[0] in sys.stdlib_module_names
+        and called.isidentifier()
+        and getattr(sys.modules.get(home), called, None) is value
+    ):
+        return f"from {home} import {called} as {name}"
+    text = repr(value)
+    try:
+        same = repr(ast.literal_eval(text)) == text
+        # The order of a set changes from process to process, and the identity would with it.
+        ordered = not any(isinstance(node, ast.Set) for node in ast.walk(ast.parse(text)))
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+    return f"{name} = {text}" if same and ordered else None
 
 
 def _defined_name(source: str) -> str:
-    return next(n.name for n in ast.parse(source).body if isinstance(n, ast.FunctionDef))
+    return [n.name for n in ast.parse(source).body if isinstance(n, ast.FunctionDef)][-1]
