@@ -394,3 +394,28 @@ def test_the_report_and_the_pictures_are_at_hand(walks: SweepResult, tmp_path: P
     assert walks.plot().data
     assert walks.heatmap().data
     assert "cross" in walks._repr_html_()
+
+
+class TestFind:
+    """Looking a row up by its parameters."""
+
+    def test_a_row_is_found_by_symbol_and_parameters(self, walks: SweepResult) -> None:
+        """It is the row whose label says so; what is unknown or left out is an error that names it."""
+        found = walks
+        for i in range(len(found)):
+            row = found.row(i)
+            params = {p.name: row[p.name] for p in found.grid.params}
+            assert found.find(row["symbol"], **params) == i
+        with pytest.raises(UsageError, match="no such symbol"):
+            found.find("nobody", **params)
+        with pytest.raises(UsageError, match="by all its parameters"):
+            found.find(found.bars[0].symbol)
+        with pytest.raises(UsageError, match="no such combination"):
+            found.find(found.bars[0].symbol, **dict.fromkeys(params, -1.0))
+
+    def test_what_never_traded_is_not_the_best(self, walks: SweepResult) -> None:
+        """The smallest drawdown is that of a flat account: it is passed over."""
+        found = walks
+        best = found.best("max_drawdown")
+        assert found.row(best)["trades"] >= 1
+        assert found.best("Sharpe ".strip().upper()) == found.best()

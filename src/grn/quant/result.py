@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
@@ -108,26 +109,63 @@ class SweepResult:
             chunks += [name.encode(), np.ascontiguousarray(self.frame[name].to_numpy()).tobytes()]
         return sha256_hex("\x00".join(b.symbol for b in self.bars).encode(), *chunks)
 
-    def best(self, by: str = "sharpe") -> int:
+    def best(self, by: str = "sharpe", *, min_trades: int = 1) -> int:
         """Row number of the best row by a metric; missing values never win, the first of equals does.
+
+        Rows with fewer trades than `min_trades` are passed over (as long as trades were counted): what never
+        traded has the smallest drawdown of all.
 
         Raises
         ------
         UsageError
-            The metric was not computed, or is missing in every row.
+            The metric was not computed, or no row has it and enough trades.
         """
-        known = by in {m.name for m in self.metrics}
-        if not known and by != "sharpe":
-            raise UsageError(
-                "no such metric in this result", seen=by, hint=", ".join(m.name for m in self.metrics)
-            )
+        name = by.strip().lower()
+        known = name in {m.name for m in self.metrics}
+        if not known and name != "sharpe":
+            names = [m.name for m in self.metrics]
+            near = get_close_matches(name, names, n=2)
+            hint = f"did you mean {' or '.join(near)}?" if near else ", ".join(names)
+            raise UsageError("no such metric in this result", seen=by, hint=hint)
         # The Sharpe ratio of every trial is known, whichever metrics were asked for.
-        values = self.frame[by].to_numpy() if known else np.concatenate(self.trial_sharpes)
+        values = self.frame[name].to_numpy() if known else np.concatenate(self.trial_sharpes)
+        if "trades" in self.frame.columns:
+            values = np.where(self.frame["trades"].to_numpy() >= min_trades, values, np.nan)
         if np.isnan(values).all():
             raise UsageError(
-                f"{by} is missing in every row", seen=f"{len(self):,} rows", hint="did anything trade?"
+                f"{name} is missing in every row with at least {min_trades} trades",
+                seen=f"{len(self):,} rows",
+                hint="did anything trade?",
             )
-        return int(np.nanargmin(values) if METRICS[by].higher_is_better is False else np.nanargmax(values))
+        return int(np.nanargmin(values) if METRICS[name].higher_is_better is False else np.nanargmax(values))
+
+    def find(self, symbol: str | None = None, **params: float) -> int:
+        """Row number of a parameter setting: ``result.find(fast=10, slow=50)``.
+
+        `symbol` may be left out when there is one.
+
+        Raises
+        ------
+        UsageError
+            A parameter or symbol is unknown or left out, or there is no such combination.
+        """
+        names = [p.name for p in self.grid.params]
+        if sorted(params) != sorted(names):
+            raise UsageError(
+                "a row is found by all its parameters", seen=", ".join(params), hint=", ".join(names)
+            )
+        symbols = [b.symbol for b in self.bars]
+        if symbol is None and len(symbols) > 1:
+            raise UsageError(
+                "there are several symbols", seen=", ".join(symbols), hint="say which: symbol=..."
+            )
+        if symbol is not None and symbol not in symbols:
+            raise UsageError("the result has no such symbol", seen=symbol, hint=", ".join(symbols))
+        wanted = np.array([params[n] for n in names], dtype=np.float64)
+        found = np.flatnonzero((self.grid.values == wanted).all(axis=1))
+        if not len(found):
+            raise UsageError("no such combination", seen=", ".join(f"{k}={v:g}" for k, v in params.items()))
+        return (0 if symbol is None else symbols.index(symbol)) * len(self.grid) + int(found[0])
 
     def row(self, i: int) -> dict[str, Any]:
         """One row of the frame by name."""

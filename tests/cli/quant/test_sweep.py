@@ -22,10 +22,10 @@ def test_json_has_stable_fields_and_the_numbers_of_the_api(grn: Grn, folder: Pat
     done = grn("sweep", "cross.py", "--json", "--top", 3)
     assert (done.code, list(done.json)) == (0, FIELDS)
     assert done.json["rows"] == done.json["trials"] == 12
-    assert list(done.json["top"][0]) == ["symbol", "fast", "slow", *SHOWN]
+    assert list(done.json["top"][0]) == ["symbol", "fast", "slow", *DEFAULT]
     result = package.sweep(cross(), folder / "bars.csv")
     best = result.frame.sort("sharpe", descending=True).head(3)
-    assert done.json["top"] == best.select("symbol", "fast", "slow", *SHOWN).rows(named=True)
+    assert done.json["top"] == best.select("symbol", "fast", "slow", *DEFAULT).rows(named=True)
     assert done.json["run"] != result.run
     # The strategy's name is part of the result, so the keys meet when the names do.
     named = package.sweep(cross(name="cross"), folder / "bars.csv")
@@ -203,3 +203,15 @@ def test_what_the_strategy_file_prints_does_not_mix_with_the_data(grn: Grn, fold
     done = grn("sweep", "cross.py", "--json")
     assert done.json["rows"] == 12
     assert done.err.startswith("hello\n")
+
+
+def test_the_table_shows_what_was_asked_for(grn: Grn, folder: Path) -> None:
+    """Metrics named on the command line are all printed; rows with too few trades are not."""
+    done = grn("sweep", "cross.py", "--metrics", "sortino,omega,trades", "--by", "omega")
+    assert done.rows[0] == ["symbol", "fast", "slow", "sortino", "omega", "trades"]
+    trades = sorted(int(float(r[-1])) for r in done.rows[1:])
+    fewer = grn("sweep", "cross.py", "--metrics", "sortino,omega,trades", "--min-trades", trades[-1])
+    assert {int(float(r[-1])) for r in fewer.rows[1:]} == {trades[-1]}
+    none = grn("sweep", "cross.py", "--min-trades", 10_000)
+    assert none.code == 2
+    assert "no row has so many trades" in none.err

@@ -12,7 +12,7 @@ from tests.cli.quant.conftest import Grn
 from tests.quant.markets import cross
 
 FIELDS = [
-    "run", "decision", "reasons", "change", "winner", "sharpe", "psr", "dsr", "luck", "trials",
+    "run", "decision", "reasons", "change", "winner", "trades", "sharpe", "psr", "dsr", "luck", "trials",
     "trials_allowed", "watermark", "years_held", "years_needed", "noise",
 ]  # fmt: skip
 FEW = ("--shuffles", 3, "--block", 10, "--seed", 4)

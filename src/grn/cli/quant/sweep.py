@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
-from grn.cli.output import json_option, write_json, write_table
+from grn.cli.output import json_option, write_json
 from grn.cli.quant.options import parse_settings, pick_data, read_rules, run_options
-from grn.cli.quant.tables import check_frame_output, check_output, pick_order, save_frame, top_rows
+from grn.cli.quant.tables import check_frame_output, check_output, pick_order, save_frame, top_rows, write_top
+from grn.kit.errors import UsageError
 
 
 @click.command()
@@ -20,6 +21,9 @@ from grn.cli.quant.tables import check_frame_output, check_output, pick_order, s
 )
 @click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="Rows to show.")
 @click.option("--by", help="Metric that orders the rows (default: sharpe).")
+@click.option(
+    "--min-trades", type=click.IntRange(min=0), default=0, help="Show rows with at least so many trades."
+)
 @click.option("--threads", type=click.IntRange(min=1), help="Threads (default: every processor).")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Write all rows to a .parquet or .csv file."
@@ -35,6 +39,7 @@ def sweep(
     settings: tuple[str, ...],
     top: int,
     by: str | None,
+    min_trades: int,
     threads: int | None,
     output: Path | None,
     report: Path | None,
@@ -82,8 +87,12 @@ def sweep(
     if report is not None:
         from grn.cli.quant.verdicts import judge_with_progress
 
-        result.report(report, validation=judge_with_progress(result))
-    rows = top_rows(result, order, top)
+        validation = judge_with_progress(result)
+        result.report(report, validation=validation)
+        click.echo(f"report {report}: {validation.decision}", file=sys.stderr)
+    rows = top_rows(result, order, top, min_trades)
+    if not rows:
+        raise UsageError("no row has so many trades", seen=min_trades, hint="lower --min-trades")
     if as_json:
         write_json(
             {
@@ -95,7 +104,7 @@ def sweep(
             }
         )
         return
-    write_table(list(rows[0]), [list(r.values()) for r in rows])
+    write_top(rows, order, everything=metrics is not None)
     took = f"{result.timings_s['total']:.2f} s, engine {result.choice.engine}"
     note = f"run {result.run}: {len(result):,} rows in {took}"
     click.echo(

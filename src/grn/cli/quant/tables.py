@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from grn.cli.output import write_table
 from grn.kit.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -41,21 +42,36 @@ def pick_order(by: str | None, metrics: str | None) -> str:
     return asked[0]
 
 
-def top_rows(result: SweepResult, by: str, top: int) -> list[dict[str, Any]]:
-    """Best rows by a metric, missing values last."""
+def top_rows(result: SweepResult, by: str, top: int, min_trades: int = 0) -> list[dict[str, Any]]:
+    """Best rows by a metric, with all that was computed; missing values and rows without trades last."""
     import polars as pl
 
     from grn.quant.metrics.registry import METRICS
 
     columns = ["symbol", *(p.name for p in result.grid.params)]
-    shown = [m.name for m in result.metrics if m.name in (*SHOWN, by)]
-    ordered = result.frame.sort(
-        pl.col(by).fill_nan(None),
+    frame, order = result.frame, pl.col(by).fill_nan(None)
+    if "trades" in frame.columns:
+        frame = frame.filter(pl.col("trades") >= min_trades)
+        order = pl.when(pl.col("trades") > 0).then(order)
+    ordered = frame.sort(
+        order,
         descending=METRICS[by].higher_is_better is not False,
         nulls_last=True,
         maintain_order=True,
     )
-    return ordered.head(top).select(*columns, *shown).rows(named=True)
+    return ordered.head(top).select(*columns, *(m.name for m in result.metrics)).rows(named=True)
+
+
+def write_top(rows: list[dict[str, Any]], by: str, *, everything: bool) -> None:
+    """Print the best rows, four digits: all metrics asked for by name, else the most telling ones."""
+    from grn.quant.metrics.registry import METRICS
+
+    names = [k for k in rows[0] if everything or k not in METRICS or k in (*SHOWN, by)]
+
+    def cell(value: object) -> object:
+        return float(f"{value:.4g}") if isinstance(value, float) and value == value else value
+
+    write_table(names, [[cell(row[k]) for k in names] for row in rows])
 
 
 def check_output(path: Path | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from grn.quant.validate.verdict import Verdict
 Array = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Validation:
     """A verdict with what it was computed from.
 
@@ -44,6 +45,14 @@ class Validation:
     def to_dict(self) -> Mapping[str, object]:
         """Plain values for JSON."""
         return self.verdict.to_dict()
+
+    def __repr__(self) -> str:
+        v = self.verdict
+        deflated = f"deflated Sharpe ratio {v.dsr:.4f} over {v.trials:,} trials"
+        return f"Validation({v.decision}: {v.winner}, {deflated})"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(str(self))}</pre>"
 
     def __str__(self) -> str:
         return "\n".join(self.verdict.lines())
