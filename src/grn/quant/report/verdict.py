@@ -30,6 +30,8 @@ _OTHER_ENDING: Final = {
     "weak": "the verdict is about another row, the winner",
     "reject": "not even the winner of the sweep can be told from luck",
 }
+FEW_TRADES: Final = 30
+"""Below this a return says little, whatever the verdict; the usual size of a sample that is not small."""
 _UNJUDGED: Final = (
     '<p class="note">No verdict was computed for this sweep: nothing on this page says whether the result is '
     "more than luck. <code>grn.validate(result)</code> counts the trials, shuffles the market and "
@@ -44,7 +46,7 @@ def headline(one: Subject) -> str:
     is_best = len(one.result) > 1 and one.row == best_row(one.result)
     who = f"The best of {len(one.result):,} runs" if is_best else one.label
     own, hold = percent(one.details["total_return"]), percent(one.hold_details["total_return"])
-    made = f"{who} returned {own} where buy and hold returned {hold}"
+    made = f"{who} returned {own}{_from_few(len(one.trades))} where buy and hold returned {hold}"
     if one.validation is None:
         return f"{made}. Whether that is more than luck was not judged."
     # Beside a tempting number the verdict must not be missed, so it ends the sentence.
@@ -69,6 +71,9 @@ def decision(one: Subject, validation: Validation) -> str:
     """The decision in words, its three reasons and what would change it (HTML)."""
     verdict = validation.verdict
     word, sentence = _SAID[validation.decision]
+    trades = one.trades if one.is_winner else Subject(one.result, validation.row).trades
+    few = _from_few(len(trades)).strip().capitalize()
+    few = f'<p class="few">{few}.</p>\n' if few else ""
     reasons = "".join(f"<li>{escape(_sentence(reason))}</li>" for reason in verdict.reasons)
     other = "" if one.is_winner else (
         f'<p class="note">The verdict is about the winner, {escape(verdict.winner)}. '
@@ -77,7 +82,7 @@ def decision(one: Subject, validation: Validation) -> str:
     return (
         f'<div class="decision {validation.decision}">\n'
         f'<p class="word"><span class="mark" aria-hidden="true"></span>{word}</p>\n'
-        f'<p class="sentence">{escape(sentence)}</p>\n<p class="subject">{escape(verdict.winner)}</p>\n'
+        f'<p class="sentence">{escape(sentence)}</p>\n{few}<p class="subject">{escape(verdict.winner)}</p>\n'
         f"<ol>{reasons}</ol>\n"
         f"<h3>What would change it</h3>\n<p>{escape(_sentence(verdict.change))}</p>\n{other}</div>"
     )
@@ -94,7 +99,7 @@ def caption(validation: Validation) -> str:
             f"best of {luck} "
             f"The sweep {shuffled} on shuffled data."
         )
-    reached = "none" if noise.reached == 0 else f"{noise.reached} (orange)"
+    reached = "none" if noise.reached == 0 else f"{noise.reached:,} (orange)"
     missing = int(np.count_nonzero(~np.isfinite(validation.null_best)))
     return (
         f"The same sweep on {count(noise.shuffles, 'shuffled market')}, in which there is nothing to find: "
@@ -112,9 +117,21 @@ def evidence(validation: Validation) -> list[tuple[str, str]]:
         ("Sharpe above luck", plain(verdict.dsr, 4)),
         ("Trials counted", f"{verdict.trials:,}"),
         ("p against shuffled", "not run" if math.isnan(p) else plain(p, 3)),
-        ("Years held", plain(verdict.years_held, 1)),
-        ("Years needed", plain(verdict.years_needed, 1)),
+        ("Years held", _years(verdict.years_held)),
+        ("Years needed", _years(verdict.years_needed)),
     ]
+
+
+def _years(years: float) -> str:
+    """Tenths of a year only where they can be seen."""
+    return plain(years, 0 if math.isfinite(years) and years >= 1_000.0 else 1)
+
+
+def _from_few(trades: int) -> str:
+    """``from only 2 trades`` where they are few, with a space before it; else nothing."""
+    if trades >= FEW_TRADES:
+        return ""
+    return f" from only {count(trades, 'trade')}" if trades else " without a trade"
 
 
 def _sentence(text: str) -> str:
