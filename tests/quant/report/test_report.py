@@ -300,3 +300,12 @@ def test_rank_is_among_all_settings(tmp_path: Path) -> None:
 def test_hatched_cells_are_explained(page: str) -> None:
     """The caption of a map says what its hatched cells are."""
     assert "Hatched cells were not run." in page
+
+
+def test_words_for_what_was_run_are_defined_once(page: str, result: SweepResult) -> None:
+    """Settings, rows and trials are defined below the headline; no other word is used for them."""
+    assert re.findall(r"<dfn>(\w+)</dfn>", page) == ["setting", "row", "trial"]
+    assert f"{len(result.grid)} settings on 2 symbols: {len(result)} rows, " in page
+    assert f"The best of {len(result)} rows" in page
+    shown = re.sub(r"<(script|style).*?</\1>", "", page.split("</header>")[1], flags=re.DOTALL)
+    assert "combination" not in shown

@@ -107,7 +107,7 @@ def trading(one: Subject) -> str:
     """Trades on the price, and their list."""
     frame = one.trades
     if not len(frame):
-        return '<p class="note">This setting never traded.</p>'
+        return '<p class="note">This row never traded.</p>'
     details = one.details
     n_open = int((frame["status"] == "open").sum())
     text = count(len(frame), "trade")

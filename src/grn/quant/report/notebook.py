@@ -57,7 +57,7 @@ def _cell(column: int) -> str:
 def _headline(result: SweepResult, sharpes: np.typing.NDArray[np.float64]) -> str:
     names = [b.symbol for b in result.bars]
     where = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-    text = f"{count(len(result.grid), 'combination')} on {escape(where)}"
+    text = f"{count(len(result.grid), 'setting')} on {escape(where)}"
     defined = sharpes[~np.isnan(sharpes)]
     if len(defined) > 1:
         year = float(np.sqrt(result.ppy))

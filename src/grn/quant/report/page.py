@@ -44,6 +44,7 @@ _PAGE: Final = """<!doctype html>
 <h1>{title}</h1>
 <p class="lead">{lead}</p>
 <p class="about">{about}</p>
+<p class="terms">{terms}</p>
 <nav aria-label="Sections"><ul>{nav}</ul></nav>
 </header>
 <noscript><p class="note">
@@ -60,6 +61,13 @@ Figures need JavaScript; the tables and conclusions on this page do not.</p></no
 </body>
 </html>
 """
+
+_TERMS: Final = (
+    "A <dfn>setting</dfn> is one combination of parameter values, a <dfn>row</dfn> one setting on one "
+    "symbol. A <dfn>trial</dfn> is a row as the ledger counts it: those of every sweep ever run on this "
+    "data, each once."
+)
+"""The three words for what was run, defined where they are first met."""
 
 
 def render(one: Subject, *, title: str, command: str | None = None) -> str:
@@ -96,6 +104,7 @@ def render(one: Subject, *, title: str, command: str | None = None) -> str:
         kicker=escape(one.label),
         lead=escape(verdict.headline(one)),
         about=_about(one),
+        terms=_TERMS,
         nav="".join(f'<li><a href="#{name}">{head}</a></li>' for name, head, _ in kept),
         body="\n".join(_section(name, head, html) for name, head, html in kept),
         palette=embed({light: DARK[name] for name, light in LIGHT.items()}),
@@ -127,11 +136,9 @@ def _about(one: Subject) -> str:
     """What was run, in a line (HTML)."""
     bars = one.result.bars
     first, last = min(int(b.ts_ns[0]) for b in bars), max(int(b.ts_ns[-1]) for b in bars)
-    symbols = escape(bars[0].symbol) if len(bars) == 1 else f"{len(bars)} symbols"
-    return (
-        f"{count(len(one.result.grid), 'combination')} on {symbols}, {stamp(first)} to {stamp(last)}, "
-        f"{count(max(len(b) for b in bars), 'bar')}"
-    )
+    symbols = escape(bars[0].symbol) if len(bars) == 1 else count(len(bars), "symbol")
+    tried = f"{count(len(one.result.grid), 'setting')} on {symbols}: {count(len(one.result), 'row')}"
+    return f"{tried}, {stamp(first)} to {stamp(last)}, {count(max(len(b) for b in bars), 'bar')}"
 
 
 def _resource(name: str) -> str:

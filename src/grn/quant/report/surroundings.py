@@ -44,7 +44,7 @@ def parameters(one: Subject) -> str:
     order = [one.market, *(k for k in range(len(result.bars)) if k != one.market)]
     maps = [survey(result, "sharpe", market=k, row=one.row) for k in order[:MOST_MAPS]]
     if not any(np.isfinite(m.z).any() for m in maps):
-        return '<p class="note">No setting of this sweep has a Sharpe ratio, so there is no map to draw.</p>'
+        return '<p class="note">No row of this sweep has a Sharpe ratio, so there is no map to draw.</p>'
     reach = colour_reach(maps)
     pictures = []
     for k, found in zip(order, maps, strict=False):

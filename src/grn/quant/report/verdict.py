@@ -44,7 +44,7 @@ def headline(one: Subject) -> str:
     if not len(one.trades):
         return f"{one.label} never traded."
     is_best = len(one.result) > 1 and one.row == best_row(one.result)
-    who = f"The best of {len(one.result):,} runs" if is_best else one.label
+    who = f"The best of {len(one.result):,} rows" if is_best else one.label
     own, hold = percent(one.details["total_return"]), percent(one.hold_details["total_return"])
     made = f"{who} returned {own}{_from_few(len(one.trades))} where buy and hold returned {hold}"
     if one.validation is None:
@@ -95,7 +95,7 @@ def caption(validation: Validation) -> str:
     if not np.isfinite(validation.null_best).any():
         shuffled = "was not repeated" if not noise.shuffles else "found no Sharpe ratio"
         return (
-            f"Every trial of this sweep. The best has a Sharpe ratio of {plain(verdict.sharpe)}; the "
+            f"Every row of this sweep. The best has a Sharpe ratio of {plain(verdict.sharpe)}; the "
             f"best of {luck} "
             f"The sweep {shuffled} on shuffled data."
         )

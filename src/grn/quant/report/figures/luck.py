@@ -1,4 +1,4 @@
-"""The winner against luck: the best of each shuffled sweep, and every trial of the real one."""
+"""The winner against luck: the best of each shuffled sweep, and every row of the real one."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ def null_distribution(validation: Validation) -> go.Figure:
 
 
 def trials(result: SweepResult, validation: Validation | None = None) -> go.Figure:
-    """Histogram of the annualised Sharpe ratio of every trial in the sweep, the best one marked."""
+    """Histogram of the annualised Sharpe ratio of every row of the sweep, the best one marked."""
     year = math.sqrt(result.ppy)
     every = np.concatenate(result.trial_sharpes) * year
     every = every[np.isfinite(every)]
-    figure = new_figure("Every trial of the sweep", height=420, bargap=0.02, hovermode="closest")
+    figure = new_figure("Every row of the sweep", height=420, bargap=0.02, hovermode="closest")
     best = float(every.max()) if len(every) else math.nan
     luck = validation.verdict.luck if validation is not None else math.nan
     lines = [luck] if math.isfinite(luck) else []
@@ -67,13 +67,13 @@ def trials(result: SweepResult, validation: Validation | None = None) -> go.Figu
         numbers, _ = np.histogram(every, edges)
         lines += [float(edges[0]), float(edges[-1])]
         _add_bars(figure, edges, numbers, np.zeros(len(numbers), dtype=np.bool_),
-                  "%{y:,} trials<br>Sharpe %{customdata}<extra></extra>")  # fmt: skip
-    name = "" if validation is None else f"best of {validation.verdict.trials:,} by luck: {luck:.2f}"
+                  "%{y:,} rows<br>Sharpe %{customdata}<extra></extra>")  # fmt: skip
+    name = "" if validation is None else f"best of {validation.verdict.trials:,} trials by luck: {luck:.2f}"
     _mark(figure, best, luck, name, lines)
     figure.update_layout(
         xaxis=axis("Annualised Sharpe ratio", showgrid=False, showline=True,
                    ticks="outside", ticklen=4),
-        yaxis=axis("Trials", rangemode="tozero", tickformat=",d", nticks=6),
+        yaxis=axis("Rows", rangemode="tozero", tickformat=",d", nticks=6),
     )  # fmt: skip
     return figure
 

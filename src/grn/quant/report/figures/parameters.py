@@ -78,7 +78,7 @@ def draw_landscape(found: Landscape, *, reach: float) -> go.Figure:
 
 
 def scatter(result: SweepResult, row: int | None = None, *, other: str | None = None) -> go.Figure:
-    """Sharpe ratio of every combination on the row's symbol against another symbol.
+    """Sharpe ratio of every setting on the row's symbol against another symbol.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def scatter(result: SweepResult, row: int | None = None, *, other: str | None = 
     keep = np.unique(np.linspace(0, size - 1, min(size, MOST_DOTS)).astype(np.int64))
     figure = new_figure(f"{safe(names[market])} against {safe(against)}", height=440, hovermode="closest")
     figure.add_scatter(
-        x=x[keep], y=y[keep], mode="markers", name="Combination",
+        x=x[keep], y=y[keep], mode="markers", name="Setting",
         marker={"size": 4, "color": C["grey"], "opacity": 0.45},
         text=[safe(" ".join(f"{k}={v:g}" for k, v in result.grid.binding(i).items())) for i in keep.tolist()],
         hovertemplate="%{text}<br>%{x:.2f} and %{y:.2f}<extra></extra>",
