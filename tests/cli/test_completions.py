@@ -35,6 +35,15 @@ def test_verbs_and_options_are_completed() -> None:
     assert complete("grn ledger --l", 2) == ["--limit"]
 
 
+def test_the_help_has_a_line_for_each_shell(capsys: pytest.CaptureFixture[str]) -> None:
+    """The lines can be copied: they are not run together, and no mark of the formatter is left in them."""
+    assert main(["completions", "--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for shell in ("bash", "zsh", "fish"):
+        assert sum(line.startswith(f"  {shell}: ") for line in lines) == 1
+    assert not any("\\b" in line or "\b" in line for line in lines)
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_scripts_are_printed(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Each script calls grn back with the variable that main listens to."""

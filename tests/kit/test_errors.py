@@ -1,11 +1,21 @@
 from __future__ import annotations
 
 import pickle
+import sys
+from pathlib import Path
 
 import pytest
 
 from grn.kit import errors
-from grn.kit.errors import BudgetError, ExitCode, GrnError, MissingError, MissingExtraError, require_extra
+from grn.kit.errors import (
+    BudgetError,
+    ExitCode,
+    GrnError,
+    MissingError,
+    MissingExtraError,
+    install_command,
+    require_extra,
+)
 
 ALL = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, GrnError)]
 
@@ -79,8 +89,22 @@ def test_a_missing_extra_names_the_exact_command() -> None:
     """The hint can be pasted into a shell."""
     with pytest.raises(MissingExtraError) as caught:
         require_extra("grn_no_such_module", "samples")
-    assert caught.value.hint == "pip install 'alpha-metaphorica[samples]'"
+    assert caught.value.hint == install_command("samples")
     assert "grn_no_such_module" in str(caught.value)
+
+
+def test_the_command_fits_where_grn_runs_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Installed, an extra is had by name; in a clone with the pins beside it, whichever Python runs."""
+    package = tmp_path / "src" / "grn"
+    assert install_command("samples", package) == "pip install 'alpha-metaphorica[samples]'"
+    (tmp_path / "pyproject.toml").write_text('name = "something-else"\n')
+    assert install_command("samples", package) == "pip install 'alpha-metaphorica[samples]'"
+    (tmp_path / "pyproject.toml").write_text('name = "alpha-metaphorica"\n')
+    monkeypatch.setattr(sys, "executable", str(tmp_path / ".venv" / "bin" / "python"))
+    command = ".venv/bin/python -m pip install -e '.[samples]' -c constraints.txt"
+    assert install_command("samples", package) == f"{command}, in the folder of the clone"
+    monkeypatch.setattr(sys, "executable", "/opt/python")
+    assert install_command("samples", package).startswith("/opt/python -m pip install -e '.[samples]'")
 
 
 def test_an_extra_that_is_there_is_returned() -> None:

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 import polars as pl
 import pytest
 
-from grn.kit.errors import DataError, MissingExtraError
+from grn.kit.errors import DataError, MissingExtraError, install_command
 from grn.quant import samples
 from grn.quant.samples import SAMPLES, sample
 from grn.quant.schema import BAR_COLUMNS, load_bars
@@ -60,7 +60,7 @@ def test_a_missing_extra_names_the_command(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "skfolio", None)  # makes `import skfolio` fail
     with pytest.raises(MissingExtraError) as caught:
         sample("SKFOLIO20")
-    assert caught.value.hint == "pip install 'alpha-metaphorica[samples]'"
+    assert caught.value.hint == install_command("samples")
 
 
 def test_an_unknown_sample_lists_the_known() -> None:

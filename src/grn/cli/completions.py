@@ -8,13 +8,13 @@ import click
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completions(shell: str) -> None:
-    r"""Print the completion script of a shell.
+    """Print the completion script of a shell.
 
     \b
     bash: eval "$(grn completions bash)"                      in ~/.bashrc
     zsh:  eval "$(grn completions zsh)"                       in ~/.zshrc
     fish: grn completions fish > ~/.config/fish/completions/grn.fish
-    """
+    """  # noqa: D301  # a real backspace is click's mark of lines to leave alone
     from click.shell_completion import get_completion_class
 
     from grn.cli.main import root

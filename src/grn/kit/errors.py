@@ -20,7 +20,9 @@ the docstrings of :class:`ExitCode`'s members are the text of the documentation'
 from __future__ import annotations
 
 import importlib
+import sys
 from enum import IntEnum
+from pathlib import Path
 from types import ModuleType
 from typing import ClassVar, Self
 
@@ -157,7 +159,8 @@ class MissingExtraError(MissingError):
     """An optional package is not installed.
 
     Example: ``sample("SKFOLIO20")`` without the extra ``samples``.
-    Fix: run the command in the hint, such as ``pip install 'alpha-metaphorica[samples]'``.
+    Fix: run the command in the hint, such as ``pip install 'alpha-metaphorica[samples]'``, or in a clone
+    ``.venv/bin/python -m pip install -e '.[samples]' -c constraints.txt``.
     """
 
 
@@ -169,6 +172,20 @@ class BudgetError(GrnError):
     """
 
     exit_code: ClassVar[ExitCode] = ExitCode.BUDGET
+
+
+def install_command(extra: str, package: Path = Path(__file__).parents[1]) -> str:
+    """Return the command that installs an extra: by name, or from the clone that `package` lies in."""
+    root = package.parents[1]
+    try:
+        cloned = f'name = "{_DISTRIBUTION}"' in (root / "pyproject.toml").read_text(encoding="utf-8")
+    except OSError:
+        cloned = False
+    if not cloned:
+        return f"pip install '{_DISTRIBUTION}[{extra}]'"
+    python = Path(sys.executable)
+    python = python.relative_to(root) if python.is_relative_to(root) else python
+    return f"{python} -m pip install -e '.[{extra}]' -c constraints.txt, in the folder of the clone"
 
 
 def require_extra(module: str, extra: str) -> ModuleType:
@@ -192,5 +209,5 @@ def require_extra(module: str, extra: str) -> ModuleType:
         raise MissingExtraError(
             f"this needs the package {module!r}, which is not installed",
             seen=None if error.name == module else error.name,
-            hint=f"pip install '{_DISTRIBUTION}[{extra}]'",
+            hint=install_command(extra),
         ) from error

@@ -8,8 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+import grn
 from grn.kit.errors import BudgetError, StrategyError
-from grn.quant.strategy.advice import METHODS
+from grn.quant.strategy.advice import METHODS, RUNNERS
 from grn.quant.strategy.expr import Binary, Const, Expr, Param, Unary, condition, lift, param
 from grn.quant.strategy.indicators import bollinger, macd, sma
 from grn.quant.strategy.leaves import PolarsColumn
@@ -303,6 +304,7 @@ def test_numbers_of_numpy_stand_on_the_left() -> None:
 
 
 def test_advice_names_what_there_is() -> None:
-    """The list of methods is the class's own."""
+    """The list of methods is the class's own, that of names above is the package's."""
+    assert list(RUNNERS) == grn.__all__
     public = {name for name, value in vars(Expr).items() if callable(value) and not name.startswith("_")}
     assert public == set(METHODS)

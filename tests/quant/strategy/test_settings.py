@@ -43,6 +43,10 @@ def test_an_unknown_parameter_is_named_with_those_there_are() -> None:
     with pytest.raises(UsageError, match="no parameter 'length'") as caught:
         with_values(cross(), {"length": 3})
     assert "fast, slow" in str(caught.value)
+    assert caught.value.hint is None
+    with pytest.raises(UsageError, match="no parameter 'Fats'") as caught:
+        with_values(cross(), {"Fats": 3})
+    assert caught.value.hint == "did you mean fast?"
     with pytest.raises(UsageError, match="no parameter") as caught:
         with_values(Strategy(close > 1, close < 1), {"length": 3})
     assert "it has none" in str(caught.value)

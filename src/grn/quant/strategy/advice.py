@@ -7,6 +7,9 @@ from collections.abc import Collection
 from difflib import get_close_matches
 from typing import Final
 
+RUNNERS: Final = ("GrnError", "Ledger", "backtest", "sample", "sweep", "validate")
+"""The names of the package `grn`, which modules this far down do not import; tests hold them against it."""
+
 METHODS: Final = ("crosses_above", "crosses_below", "lag", "sqrt")
 """What an expression can be asked for; tests hold it against the class."""
 
@@ -107,7 +110,6 @@ def explain(error: BaseException) -> str:
     An unknown name or import is answered with the nearest names of `grn.quant`, a wrong call with what the
     function takes.
     """
-    import grn
     import grn.quant
 
     if isinstance(error, AttributeError):
@@ -120,9 +122,9 @@ def explain(error: BaseException) -> str:
         # `ImportError.name_from` came with Python 3.12.
         found = re.match(r"cannot import name '(\w+)' from 'grn(?:\.quant)?'", str(error))
         name = found[1] if found else ""
-    for package in (grn.quant, grn):
-        if name in package.__all__:
-            return f"write from {package.__name__} import {name}"
+    for package, words in (("grn.quant", grn.quant.__all__), ("grn", RUNNERS)):
+        if name in words:
+            return f"write from {package} import {name}"
     return (name and nearest(name, grn.quant.__all__)) or replacement(name)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from grn.kit.errors import UsageError
+from grn.quant.strategy.advice import nearest
 from grn.quant.strategy.expr import param
 from grn.quant.strategy.plain import find_steps, from_plain, to_plain
 from grn.quant.strategy.strategy import Strategy
@@ -31,7 +32,9 @@ def with_values(strategy: Strategy, settings: Mapping[str, float | Iterable[floa
     for name, values in settings.items():
         if name not in known:
             raise UsageError(
-                f"the strategy has no parameter {name!r}", seen=", ".join(known) or "it has none"
+                f"the strategy has no parameter {name!r}",
+                seen=", ".join(known) or "it has none",
+                hint=nearest(name, known) or None,
             )
         checked = param(name, values).values  # type: ignore[arg-type]  # one number is a list of one
         if known[name]["integer"]:
