@@ -1,26 +1,25 @@
 """The cpu engine: fused kernels compiled by Numba, combinations spread over threads.
 
-A kernel's text is its name: the source file is stored under its hash in the cache directory, beside it the
+A kernel's text is its name: the source file is stored under its hash in the cache directory, and so is the
 machine code that Numba made of it.  A strategy seen before starts at once, in any process.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from grn.kit.errors import UsageError
 from grn.kit.files import sha256_hex, write_atomic
 from grn.kit.paths import cache_dir
-from grn.quant.engine import account
 from grn.quant.engine.emit import print_kernel
 from grn.quant.engine.plan import Grid, Layout, Plan, build_table, chunks
 from grn.quant.metrics.accumulators import accumulator_names
@@ -58,7 +57,15 @@ def run(
 
     The bytes do not depend on `threads`: a combination is computed by one thread, alone.  `progress` is
     called in this thread with the number of combinations just finished.
+
+    Raises
+    ------
+    UsageError
+        `threads` is not a whole number of at least 1.
     """
+    from grn.quant.engine.compiled import prepare
+
+    check_threads(threads)
     at_next_bar = rules.fill == "next_open"
     kernel = compile_kernel(print_kernel(plan, grid.params, groups, at_next_bar=at_next_bar))
     table = build_table(plan, layout, bars)
@@ -69,11 +76,16 @@ def run(
 
     costs = rules.costs
 
-    def task(span: tuple[int, int]) -> None:
-        kernel(
+    def arguments(first: int, last: int) -> tuple[object, ...]:
+        return (
             table, layout.rows, params, fill, close, costs.fee, costs.fixed_fee, costs.slippage,
-            rules.size.code, float(rules.size.value), rules.cash, span[0], span[1], out,
+            rules.size.code, float(rules.size.value), rules.cash, first, last, out,
         )  # fmt: skip
+
+    prepare(kernel, arguments(0, 0))
+
+    def task(span: tuple[int, int]) -> None:
+        kernel(*arguments(*span))
 
     spans = list(chunks(len(grid), LANES))
     with ThreadPoolExecutor(threads) as pool:
@@ -90,23 +102,30 @@ def writable(column: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 @lru_cache(maxsize=512)
 def compile_kernel(source: str) -> Callable[..., None]:
-    """Import a printed kernel from the cache, writing it there first if it is new."""
+    """Import a printed kernel from the cache, writing it there first if it is new or damaged."""
     import numba
 
-    rules = Path(account.__file__).read_bytes()
-    name = "grn_kernel_" + sha256_hex((HEADER + source).encode(), rules, numba.__version__.encode())[:32]
+    from grn.quant.engine.compiled import DIGEST
+
+    text = HEADER + source
+    name = "grn_kernel_" + sha256_hex(text.encode(), DIGEST.encode(), numba.__version__.encode())[:32]
     path = cache_dir() / "kernels" / f"{name}.py"
-    if not path.exists():
-        write_atomic(path, HEADER + source, make_parents=True)
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
+    if not (path.exists() and path.read_bytes() == text.encode()):
+        write_atomic(path, text, make_parents=True)
+    module = ModuleType(name)
+    module.__file__ = str(path)
     # Numba's cache finds the globals of a function again by the name of its module.
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    # The text itself, not the file: between a write and an import lies no byte code that could be damaged.
+    exec(compile(text, path, "exec"), module.__dict__)  # noqa: S102  # printed by `print_kernel`
     kernel: Callable[..., Any] = module.kernel
     return kernel
+
+
+def check_threads(threads: object) -> None:
+    """Refuse what is not a number of threads; None leaves the choice to the settings."""
+    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
+        raise UsageError("threads must be a whole number of at least 1, or None", seen=repr(threads))
 
 
 def default_threads() -> int:

@@ -187,7 +187,7 @@ class Path:
 
 def trace(strategy: Strategy, bars: Bars, rules: Rules, binding: Mapping[str, float]) -> Path:
     """Run one combination and keep its path; the same bits as in any engine."""
-    from grn.quant.engine.compiled import walk
+    from grn.quant.engine.compiled import prepare, walk
     from grn.quant.engine.cpu import writable
 
     evaluator = Evaluator(bars, jit=refusals(strategy)["cpu"] is None)
@@ -199,10 +199,12 @@ def trace(strategy: Strategy, bars: Bars, rules: Rules, binding: Mapping[str, fl
     cash, position, equity = np.empty(n), np.empty(n), np.empty(n)
     active = int(np.count_nonzero(signals[0] | signals[1] | signals[2] | signals[3]))
     legs = np.zeros((2 * active + 2, 8))
-    count = walk(
+    arguments = (
         *signals, fill, close, at_next_bar, rules.costs.fee, rules.costs.fixed_fee, rules.costs.slippage,
         rules.size.code, float(rules.size.value), rules.cash, cash, position, equity, legs,
     )  # fmt: skip
+    prepare(walk, arguments)
+    count = walk(*arguments)
     return Path(
         bars.symbol, bars.ts_ns, bars.column("close"), rules.cash, cash, position, equity, legs[:count]
     )

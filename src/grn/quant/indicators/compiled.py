@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any
 
+from grn.kit.jit import load_or_compile, place_cache
 from grn.quant.indicators.spec import Indicator
 
 Kernel = Callable[..., None]
@@ -30,13 +31,15 @@ def compile_kernel(indicator: Indicator, registry: Mapping[str, Indicator]) -> K
 
 def _compile(indicator: Indicator, entries: Mapping[Kernel, Indicator]) -> Kernel:
     if indicator.kernel not in _compiled:
+        place_cache()
         import numba
 
         callees = _callees(indicator.kernel)
         called = {name: _compile(entries[kernel], entries) for name, kernel in callees.items()}
-        _compiled[indicator.kernel] = numba.njit(_signature(indicator), cache=True, **_OPTIONS)(
-            _linked(indicator.kernel, called)
-        )
+        kernel = numba.njit(cache=True, **_OPTIONS)(_linked(indicator.kernel, called))
+        load_or_compile(kernel, _signature(indicator), *called.values())
+        kernel.disable_compile()
+        _compiled[indicator.kernel] = kernel
     return _compiled[indicator.kernel]
 
 
