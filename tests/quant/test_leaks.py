@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from grn.kit.errors import DataError, UsageError
 from grn.quant.files import load_strategy_file
 from grn.quant.leaks import LeakReport, find_leaks
 from grn.quant.schema import load_bars
@@ -114,19 +116,15 @@ def test_columns_that_came_with_the_data_are_listed_as_unchecked() -> None:
 
 
 @step(state=1, jit=False)
-def peeks(state: Any, x: float) -> float:
-    SEEN.append(x)
-    return float(len(SEEN))
-
-
-SEEN: list[float] = []
+def rolls(state: Any, x: float) -> float:
+    return random.random() * x
 
 
 def test_a_step_that_keeps_something_outside_its_state_is_found() -> None:
-    """Its answers depend on what ran before: on the same bar it says something else each time."""
-    found = check(peeks(close) < 100)
+    """Its values depend on what ran before: on the same bar it says something else each time."""
+    found = check(rolls(close) < 50)
     assert not found.clean
-    assert {leak.culprit for leak in found.leaks} == {"peeks(close)"}
+    assert {leak.culprit for leak in found.leaks} == {"rolls(close)"}
 
 
 def test_the_same_seed_gives_the_same_report() -> None:
@@ -144,13 +142,60 @@ def test_the_last_bars_are_always_among_the_cuts() -> None:
         assert not check(lift(last_only) == 0, cuts=cuts).clean
 
 
-@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize("n", [2, 3])
 def test_very_short_data_are_no_problem(n: int) -> None:
-    """With one bar there is nothing to cut off; with two there is one cut."""
+    """With two bars there is one cut."""
     bars = load_bars(random_walk(n))
     assert find_leaks(Strategy(close > 1, close < 1), bars).clean
-    found = find_leaks(Strategy(price.shift(-1) > 0, False), bars)  # type: ignore[arg-type]
-    assert found.clean == (n == 1)
+    assert not find_leaks(Strategy(price.shift(-1) > 0, False), bars).clean  # type: ignore[arg-type]
+
+
+def test_what_compares_nothing_is_an_error() -> None:
+    """One bar, no cut, no setting: none of them may end in "no leak"."""
+    strategy = Strategy(close > 1, close < 1)
+    with pytest.raises(DataError, match="two bars or more"):
+        find_leaks(strategy, load_bars(random_walk(1)))
+    for name in ("cuts", "combinations"):
+        with pytest.raises(UsageError, match=f"{name} must be at least 1"):
+            find_leaks(strategy, BARS, **{name: 0})
+
+
+RARE = two_walks(1500)
+RARE_BARS = load_bars(RARE, ("close",))
+
+
+@pytest.mark.parametrize("rises", [True, False], ids=["rarely true", "rarely false"])
+def test_a_rare_signal_that_knows_tomorrow_is_found(rises: bool) -> None:
+    """A handful of bars in 1,500 have the answer of tomorrow: cuts right after them show it, by the signal.
+
+    The levels are the changes' own quantiles, so that 3 bars of 1,500 answer otherwise than the rest.
+    """
+    bars = RARE_BARS[:1]
+    change = np.diff(bars[0].column("close")) / bars[0].column("close")[:-1]
+    level = float(np.sort(change)[-4])
+    beyond = price.shift(-1) > price * (1.0 + level)
+    found = find_leaks(Strategy(lift(beyond if rises else ~beyond) == 1, close < 0), bars)
+    assert not found.clean
+    (leak,) = found.leaks
+    assert isinstance(leak.seen_whole, bool)
+    assert leak.seen_whole is not leak.seen_cut
+
+
+def test_a_series_that_changes_is_a_leak_though_no_condition_did() -> None:
+    """Here tomorrow's close is compared with an impossible level: the value itself gives the leak away."""
+    found = find_leaks(Strategy(close > 1, lift(price.shift(-1)) < 0.0), BARS[:1])
+    (leak,) = found.leaks
+    assert leak.side == "long exit"
+    assert leak.culprit == f"polars({price.shift(-1)})"
+    assert leak.seen_whole == BARS[0].column("close")[leak.bar + 1]
+    assert leak.seen_cut != leak.seen_cut
+
+
+def test_rounding_is_no_leak() -> None:
+    """A relative change of 1e-12 is another order of summation; one of 1e-6 is knowledge."""
+    knows = price.shift(-1).fill_null(0.0).sign()
+    assert check(lift(price * (1.0 + 1e-12 * knows)) > 1e9).clean
+    assert not check(lift(price * (1.0 + 1e-6 * knows)) > 1e9).clean
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)

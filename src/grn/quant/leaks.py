@@ -2,7 +2,9 @@
 
 A condition that only looks back gives the same answer on bar t whether or not the bars after t exist.  The
 detector evaluates the conditions on the whole data and on data cut off at many bars, and reports where they
-differ.
+differ.  Half of the cuts, at least, come right after bars on which the condition turns or is true: a rare
+signal that knows the next bar gives itself away there.  The series that a condition reads are compared
+as well; one that changes is a leak even if no condition changed with it on these data.
 
 Expressions of this package look back by construction.  What can leak is Polars expressions, step functions
 with global state, and `tf` over them.  A column that was computed outside and comes with the data cannot be
@@ -13,11 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
+from grn.kit.errors import DataError, UsageError
 from grn.quant.engine.choose import refusals
-from grn.quant.engine.plan import Grid, build_grid
+from grn.quant.engine.plan import build_grid
 from grn.quant.engine.series import Evaluator
 from grn.quant.schema import Bars
 from grn.quant.strategy.expr import DAY, Expr
@@ -25,12 +30,26 @@ from grn.quant.strategy.strategy import Strategy, is_never
 from grn.quant.strategy.tree import find_params, nodes
 
 SIDES = ("long entry", "long exit", "short entry", "short exit")
+TOLERANCE = 1e-9
+"""Relative change of a series that is no leak: Polars sums in blocks, which lie otherwise in other data."""
 BAR_COLUMNS = frozenset(("open", "high", "low", "close", "volume", DAY))
 
 
 @dataclass(frozen=True)
 class Leak:
-    """One condition that changed a past answer when later bars were cut off."""
+    """One condition, or a series that it reads, that changed in the past when later bars were cut off.
+
+    Attributes
+    ----------
+    side
+        The condition: one of `SIDES`.
+    culprit
+        The innermost expression that changed.
+    bar, ts_ns, cut
+        The first bar that changed, and the number of bars left by the cut.
+    seen_whole, seen_cut
+        Both answers of the condition; where it answered the same, both values of the series (NaN: missing).
+    """
 
     symbol: str
     side: str
@@ -38,8 +57,8 @@ class Leak:
     bar: int
     ts_ns: int
     cut: int
-    seen_whole: bool
-    seen_cut: bool
+    seen_whole: bool | float
+    seen_cut: bool | float
     params: dict[str, float]
 
 
@@ -68,9 +87,10 @@ def find_leaks(
     strategy
         What to check.
     bars
-        Data to check it on; cuts are spread over each symbol, the last bars included.
+        Data to check it on, two bars or more of each symbol.
     cuts
-        Truncations per symbol.
+        Truncations per symbol and condition: up to half of them spread over the symbol (before its last bar
+        always), the others after bars on which the condition turns or is true.
     combinations
         Parameter settings, spread over the grid (the first and the last included).
     seed
@@ -80,57 +100,115 @@ def find_leaks(
     -------
     LeakReport
         At most one leak per symbol, side and setting, at the earliest bar found.
+
+    Raises
+    ------
+    UsageError
+        `cuts` or `combinations` below 1: nothing would be compared.
+    DataError
+        A symbol has a single bar: nothing can be cut off.
     """
+    for name, value in (("cuts", cuts), ("combinations", combinations)):
+        if value < 1:
+            raise UsageError(f"{name} must be at least 1", seen=repr(value))
     grid = build_grid(strategy, memory_gib=8.0)
     rows = np.unique(np.linspace(0, len(grid) - 1, min(combinations, len(grid))).round().astype(int))
     rng = np.random.default_rng(seed)
-    jit = refusals(strategy)["cpu"] is None
     leaks: list[Leak] = []
     done = 0
     for one in bars:
-        points = _cut_points(len(one), cuts, rng)
-        done = max(done, len(points))
-        whole = Evaluator(one, jit=jit)
-        pieces = [(cut, Evaluator(one.head(cut), jit=jit)) for cut in points]
+        if len(one) < 2:
+            raise DataError(
+                "looking for leaks needs two bars or more", seen=f"{len(one)} of symbol {one.symbol}"
+            )
+        data = _Data(one, refusals(strategy)["cpu"] is None, cuts, rng)
         for row in rows.tolist():
             for side, condition in zip(SIDES, strategy.signals, strict=True):
                 if not is_never(condition):
-                    leaks += _compare(condition, side, grid, row, whole, pieces)
+                    leak, compared = data.compare(condition, side, grid.binding(row))
+                    leaks += [leak] if leak else []
+                    done = max(done, compared)
     known = sorted(set(strategy.columns) - BAR_COLUMNS)
     return LeakReport(tuple(leaks), done, len(rows), tuple(known))
 
 
-def _cut_points(n: int, cuts: int, rng: np.random.Generator) -> list[int]:
-    wanted = dict.fromkeys((n - 1, n - 2, n // 2, n // 4, *(1 + rng.permutation(n - 1)).tolist()))
-    return sorted([c for c in wanted if 1 <= c < n][:cuts])
+class _Data:
+    """One symbol, whole and cut off."""
 
+    def __init__(self, bars: Bars, jit: bool, cuts: int, rng: np.random.Generator) -> None:
+        self.bars, self.cuts = bars, cuts
+        self.order = 1 + rng.permutation(len(bars) - 1)
+        self.whole = Evaluator(bars, jit=jit)
+        self.piece = lru_cache(maxsize=64)(lambda cut: Evaluator(bars.head(cut), jit=jit))
 
-def _compare(
-    condition: Expr, side: str, grid: Grid, row: int, whole: Evaluator, pieces: list[tuple[int, Evaluator]]
-) -> list[Leak]:
-    binding = grid.binding(row)
-    answers = whole.condition(condition, binding)
-    for cut, piece in pieces:
-        found = piece.condition(condition, binding)
-        differs = np.flatnonzero(found != answers[:cut])
-        if len(differs):
-            bar = int(differs[0])
-            culprit = _culprit(condition, binding, whole, cut, piece)
+    def compare(self, condition: Expr, side: str, binding: dict[str, float]) -> tuple[Leak | None, int]:
+        """The leak of a condition, and the number of cuts it was looked for at."""
+        whole, bars = self.whole, self.bars
+        answers = whole.condition(condition, binding)
+        leaves = [(leaf, whole.numbers(leaf, binding)) for leaf in _leaves(condition)]
+        cuts = _cut_points(answers, self.cuts, self.order)
+        weaker: Leak | None = None
+
+        def leak(bar: int, cut: int, culprit: str, seen: tuple[bool | float, bool | float]) -> Leak:
             used = {p.name: binding[p.name] for p in find_params(condition)}
-            return [
-                Leak(
-                    whole.bars.symbol, side, culprit, bar, int(whole.bars.ts_ns[bar]), cut,
-                    bool(answers[bar]), bool(found[bar]), used,
-                )
-            ]  # fmt: skip
-    return []
+            return Leak(bars.symbol, side, culprit, bar, int(bars.ts_ns[bar]), cut, *seen, used)
+
+        for cut in cuts:
+            piece = self.piece(cut)
+            found = piece.condition(condition, binding)
+            differs = np.flatnonzero(found != answers[:cut])
+            if len(differs):
+                bar = int(differs[0])
+                culprit = _culprit(condition, binding, whole, cut, piece)
+                return leak(bar, cut, culprit, (bool(answers[bar]), bool(found[bar]))), len(cuts)
+            for leaf, values in leaves if weaker is None else ():
+                again = piece.numbers(leaf, binding)
+                bar = _first_change(values, again)
+                if bar is not None:
+                    culprit = _culprit(leaf, binding, whole, cut, piece)
+                    weaker = leak(bar, cut, culprit, (float(values[bar]), float(again[bar])))
+                    break
+        return weaker, len(cuts)
 
 
-def _culprit(condition: Expr, binding: dict[str, float], whole: Evaluator, cut: int, piece: Evaluator) -> str:
+def _cut_points(answers: npt.NDArray[np.bool_], cuts: int, order: npt.NDArray[np.int64]) -> list[int]:
+    """Numbers of bars to keep: right after bars on which the answer turns or is true, and anywhere."""
+    n = len(answers)
+    turns = np.flatnonzero(answers != np.concatenate([[False], answers[:-1]]))
+    after = _spread(turns, cuts // 2, n)
+    after += [c for c in _spread(np.flatnonzero(answers), cuts // 2, n) if c not in after]
+    anywhere = (n - 1, n - 2, n // 2, n // 4, *order.tolist())
+    chosen = dict.fromkeys([*anywhere[: cuts - cuts // 2], *after[: cuts // 2], *anywhere])
+    return sorted([c for c in chosen if 1 <= c < n][:cuts])
+
+
+def _spread(found: npt.NDArray[np.int64], count: int, n: int) -> list[int]:
+    """Cuts right after `count` of these bars, from the first to the last that leaves something to cut."""
+    found = found[found < n - 1]
+    if len(found) > count:
+        found = found[np.linspace(0, len(found) - 1, count).round().astype(int)]
+    return [int(bar) + 1 for bar in found]
+
+
+def _leaves(node: Expr) -> list[Expr]:
+    """The series that a condition reads directly."""
+    return [node] if node.series else [leaf for child in node.children for leaf in _leaves(child)]
+
+
+def _first_change(whole: npt.NDArray[np.float64], cut: npt.NDArray[np.float64]) -> int | None:
+    """The first bar on which values differ by more than rounding, or are missing in one only."""
+    size = np.max(np.abs(whole), where=np.isfinite(whole), initial=0.0)
+    with np.errstate(invalid="ignore"):
+        same = (np.abs(whole[: len(cut)] - cut) <= TOLERANCE * size) | (whole[: len(cut)] == cut)
+    differs = np.flatnonzero(~same & ~(np.isnan(whole[: len(cut)]) & np.isnan(cut)))
+    return int(differs[0]) if len(differs) else None
+
+
+def _culprit(node: Expr, binding: dict[str, float], whole: Evaluator, cut: int, piece: Evaluator) -> str:
     """The innermost series node whose values change with the cut."""
-    for node in nodes(condition):  # children come first
-        if node.series:
-            a, b = whole.numbers(node, binding)[:cut], piece.numbers(node, binding)
-            if not np.array_equal(a, b, equal_nan=True):
-                return str(node)
-    return str(condition)
+    for inner in nodes(node):  # children come first
+        if inner.series:
+            a, b = whole.numbers(inner, binding), piece.numbers(inner, binding)
+            if _first_change(a, b) is not None:
+                return str(inner)
+    return str(node)

@@ -25,8 +25,8 @@ from grn.kit.errors import ExitCode
 def leaks(file: Path, data: str | None, cuts: int, combinations: int, as_json: bool) -> ExitCode:
     """Look for knowledge of the future in a strategy.
 
-    Its conditions are evaluated again on data cut off at many bars; an answer about the past that changes
-    is a leak.  Exit code 1 when one is found.
+    Its conditions, and the series they read, are evaluated again on data cut off at many bars; an answer or
+    a value of the past that changes is a leak.  Exit code 1 when one is found.
     """
     from grn.quant.files import load_strategy_file
     from grn.quant.leaks import find_leaks
@@ -41,8 +41,8 @@ def leaks(file: Path, data: str | None, cuts: int, combinations: int, as_json: b
             "symbol": leak.symbol,
             "condition": leak.side,
             "ts": stamp(leak.ts_ns),
-            "with_all_data": leak.seen_whole,
-            "cut_off": leak.seen_cut,
+            "with_all_data": _shown(leak.seen_whole),
+            "cut_off": _shown(leak.seen_cut),
             "bars_after": leak.cut - 1 - leak.bar,
             "because_of": leak.culprit,
             "params": leak.params,
@@ -69,3 +69,8 @@ def leaks(file: Path, data: str | None, cuts: int, combinations: int, as_json: b
             file=sys.stderr,
         )
     return ExitCode.DONE if found.clean else ExitCode.NO
+
+
+def _shown(seen: bool | float) -> bool | float | None:
+    """An answer, or a value with missing as null."""
+    return None if seen != seen else seen
