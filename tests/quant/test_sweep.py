@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 import grn
-from grn.kit.errors import (
+from grn.kit.errors import StrategyError, (
     BudgetError,
     DataError,
     ExitCode,
@@ -190,6 +190,9 @@ def test_a_sweep_too_large_is_refused_before_anything_is_recorded(ledger: Ledger
         ({"size": 5}, UsageError, "unknown size"),
         ({"costs": 0.001}, UsageError, "costs must be"),
         ({"periods_per_year": 0}, UsageError, "periods_per_year must be positive"),
+        ({"periods_per_year": "daily"}, UsageError, "periods_per_year must be positive"),
+        ({"memory_gib": float("nan")}, UsageError, "memory_gib must be a positive number"),
+        ({"memory_gib": 0}, UsageError, "memory_gib must be a positive number"),
         ({"periods_per_year": float("inf")}, UsageError, "periods_per_year must be positive"),
         ({"periods_per_year": float("nan")}, UsageError, "periods_per_year must be positive"),
     ],
@@ -201,6 +204,16 @@ def test_what_makes_no_sense_is_refused_before_anything_is_recorded(
     with pytest.raises(error, match=says):
         grn.sweep(cross(), DATA, ledger=ledger, **change)
     assert ledger.invocations() == []
+
+
+def test_arguments_of_the_wrong_kind_say_what_they_should_be() -> None:
+    """A strategy, a ledger and parameters are told apart from what people pass in their place."""
+    with pytest.raises(StrategyError, match="this is no strategy"):
+        grn.sweep(5, DATA)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="ledger must be an open Ledger"):
+        grn.sweep(cross(), DATA, ledger="trials.db")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="params maps names to values"):
+        grn.backtest(cross(), DATA, [10, 50])  # type: ignore[arg-type]
 
 
 def test_missing_columns_are_refused_before_anything_is_recorded(ledger: Ledger) -> None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from grn.hw.memory import read_memory
 from grn.kit.config import load_settings
-from grn.kit.errors import BudgetError
+from grn.kit.errors import BudgetError, UsageError
 from grn.quant.engine import cpu, reference
 from grn.quant.engine.choose import Choice
 from grn.quant.engine.plan import GIB, Grid, build_layout, build_plan
@@ -35,6 +35,8 @@ def memory_budget_gib(wanted_gib: float | None = None) -> tuple[float, str]:
 
     The smaller of the budget (argument, else configuration) and what the machine has left now.
     """
+    if wanted_gib is not None and not 0 < wanted_gib < math.inf:
+        raise UsageError("memory_gib must be a positive number of GiB", seen=repr(wanted_gib))
     budget = load_settings().memory_gib if wanted_gib is None else wanted_gib
     available = read_memory(Path("/")).available
     if available is not None and available / GIB < budget:

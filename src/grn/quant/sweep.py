@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from grn.kit.errors import UsageError
+from grn.kit.errors import StrategyError, UsageError
 from grn.kit.files import sha256_hex
 from grn.kit.paths import ledger_dir
 from grn.ledger import Ledger
@@ -80,6 +80,7 @@ def sweep(
         The inputs do not make sense.
     """
     rules = Rules(fill=fill, costs=costs or Costs(), size=size or AllCash(), cash=cash)
+    _check_arguments(strategy, ledger, periods_per_year)
     budget_gib, source = memory_budget_gib(memory_gib)
     grid = build_grid(strategy, budget_gib)
     request = _prepare(strategy, data, grid, rules, metrics, engine, periods_per_year, command, pinned=False)
@@ -107,6 +108,11 @@ def backtest(
     `params` gives a value for every parameter that has several; values outside a parameter's list are fine.
     The other arguments are those of :func:`sweep`.
     """
+    _check_arguments(strategy, ledger, periods_per_year)
+    if params is not None and not isinstance(params, Mapping):
+        raise UsageError(
+            "params maps names to values", seen=repr(params)[:60], hint='{"fast": 10, "slow": 50}'
+        )
     rules = Rules(fill=fill, costs=costs or Costs(), size=size or AllCash(), cash=cash)
     # Built again with these values: what the engines derive from a parameter's values (how far a lag reaches
     # back, whether a window is allowed) must hold for the value that is run.
@@ -114,6 +120,20 @@ def backtest(
     grid = pin_grid(strategy, {})
     request = _prepare(strategy, data, grid, rules, metrics, engine, periods_per_year, command, pinned=True)
     return _run(request, ledger, threads=1, progress=None)
+
+
+def _check_arguments(strategy: object, ledger: object, ppy: object) -> None:
+    """Say what an argument of the wrong kind should have been, before anything fails further down."""
+    if not isinstance(strategy, Strategy):
+        raise StrategyError(
+            "this is no strategy",
+            seen=f"{type(strategy).__name__} {strategy!r:.60}",
+            hint="Strategy(entry=..., exit=...)",
+        )
+    if ledger is not None and not isinstance(ledger, Ledger):
+        raise UsageError("ledger must be an open Ledger", seen=repr(ledger), hint="Ledger.open(Path(folder))")
+    if ppy is not None and not (isinstance(ppy, int | float) and 0 < ppy < math.inf):
+        raise UsageError("periods_per_year must be positive", seen=repr(ppy))
 
 
 @dataclass(frozen=True)
@@ -157,8 +177,6 @@ def _prepare(
     columns = strategy.needs(rules.fill)
     bars = load_bars(data, columns)
     year = common_periods_per_year({b.symbol: b.ts_ns for b in bars}) if ppy is None else ppy
-    if not 0 < year < math.inf:
-        raise UsageError("periods_per_year must be positive", seen=year)
     inputs = record.describe(strategy, bars, rules, columns, [m.name for m in chosen], year)
     inputs["grid"] = {
         "combinations": len(grid),
