@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 import pytest
 
 import grn
@@ -31,7 +32,9 @@ from grn.quant import (
     tf,
     when,
 )
+from grn.quant.engine.cpu import check_threads
 from grn.quant.engine.plan import build_grid
+from grn.quant.engine.series import Evaluator
 from grn.quant.strategy.expr import Expr
 from tests.property.markets import make_bars
 
@@ -261,6 +264,56 @@ def test_a_backtest_cannot_lag_into_the_future() -> None:
     with pytest.raises(StrategyError, match=r"a lag parameter takes integers >= 0.*k = "):
         grn.backtest(strategy, BARS, {"k": -1})
     assert nothing_was_recorded()
+
+
+@pytest.mark.parametrize("engine", ["cpu", "reference"])
+def test_a_backtest_cannot_lag_beyond_any_memory(engine: str) -> None:
+    """10^12 bars back are 8 TB of padding: refused before they are allocated, on every engine."""
+    strategy = Strategy(close > close.lag(10**12), close < close.lag(1))
+    with pytest.raises(GrnError, match=r"a lag reaches|needs .* GiB"):
+        grn.backtest(strategy, BARS, engine=engine)
+    with pytest.raises(StrategyError, match="a lag reaches further back than any data"):
+        Evaluator(BARS).condition(strategy.signals[0], {})
+    assert nothing_was_recorded()
+
+
+def test_a_timeframe_beyond_any_clock_is_refused() -> None:
+    """So many weeks are no int64 of nanoseconds."""
+    with pytest.raises(GrnError, match="timeframe"):
+        Evaluator(BARS).condition(close > tf(f"{10**12}w", close), {})
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, "2", True])
+def test_a_number_of_threads_is_a_whole_one(threads: object) -> None:
+    """What is no number of threads is refused with the value seen; None leaves the choice."""
+    with pytest.raises(UsageError, match="threads must be a whole number"):
+        check_threads(threads)
+    check_threads(None)
+    check_threads(3)
+
+
+@step(state=1, jit=False)
+def leaves(state: npt.NDArray[np.float64], x: float) -> float:
+    """Try to end the process."""
+    raise SystemExit(3)
+
+
+def test_a_step_cannot_end_the_process() -> None:
+    """`SystemExit` of a step function is an error of the strategy, with the step's name."""
+    with pytest.raises(StrategyError, match=r"step leaves failed.*SystemExit: 3"):
+        grn.backtest(Strategy(leaves(close) > 0.0, close < 0.0), BARS)
+    assert nothing_was_recorded()
+
+
+def test_whatever_polars_raises_names_the_expression(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plugin may raise anything: the error is the strategy's, and has the expression's text."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("no such plugin")
+
+    monkeypatch.setattr(pl.DataFrame, "select", fail)
+    with pytest.raises(StrategyError, match=r'a Polars expression failed.*col\("close"\).*RuntimeError'):
+        Evaluator(BARS).condition(close > pl.col("close").shift(1), {})
 
 
 def test_an_unwritable_home_leaves_nothing_behind(tmp_path: Path) -> None:

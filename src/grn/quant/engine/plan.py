@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grn.kit.errors import BudgetError, StrategyError, UsageError
-from grn.quant.engine.series import Evaluator, apply_binary, apply_unary, lag_depth
+from grn.quant.engine.series import Evaluator, apply_binary, apply_unary, check_lag, lag_depth
 from grn.quant.schema import Bars
 from grn.quant.strategy.expr import Binary, Const, Expr, Key, Param, Unary, When
 from grn.quant.strategy.strategy import Strategy
@@ -213,6 +213,7 @@ def _bound(key: Key, binding: Mapping[str, float]) -> Key:
 
 def build_table(plan: Plan, layout: Layout, bars: Bars) -> npt.NDArray[np.float64]:
     """Compute every series once: float64 [rows, pad + T], missing before the first bar."""
+    check_lag(plan.pad, len(bars))
     evaluator = Evaluator(bars)
     table = np.full((max(1, len(layout.series)), plan.pad + len(bars)), np.nan)
     for row, (leaf, binding) in enumerate(layout.series):

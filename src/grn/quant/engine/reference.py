@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grn.quant.engine.plan import Grid, Plan
-from grn.quant.engine.series import Binding, Evaluator
+from grn.quant.engine.series import Binding, Evaluator, check_lag
 from grn.quant.engine.walk import OPEN_LEG, walk
 from grn.quant.metrics.accumulators import GROUPS, accumulator_names
 from grn.quant.schema import Bars
@@ -24,6 +24,7 @@ from grn.quant.strategy.rules import Rules
 
 def run(plan: Plan, grid: Grid, bars: Bars, rules: Rules, groups: Sequence[str]) -> npt.NDArray[np.float64]:
     """Accumulators of every combination on one symbol: float64 [C, accumulators]."""
+    check_lag(plan.pad, len(bars))
     evaluator = Evaluator(bars, jit=False)
     names = accumulator_names(groups)
     out = np.empty((len(grid), len(names)))

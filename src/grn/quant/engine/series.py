@@ -33,6 +33,24 @@ def lag_depth(node: Expr) -> int:
     return below + node.most if isinstance(node, Lag) else below
 
 
+LONGEST_LAG = 10_000_000
+"""Bars: 80 MB for each series.  A longer lag needs data as long, else all of it is padding."""
+
+
+def check_lag(depth: int, n_bars: int) -> None:
+    """Refuse a lag that would fill the memory with missing bars, before anything is allocated.
+
+    Raises
+    ------
+    StrategyError
+        It reaches further back than both the data and `LONGEST_LAG`.
+    """
+    if depth > max(n_bars, LONGEST_LAG):
+        raise StrategyError(
+            "a lag reaches further back than any data", seen=f"{depth:,} bars, of {n_bars:,} in the data"
+        )
+
+
 def column_of(bars: Bars, name: str) -> npt.NDArray[np.float64]:
     """A column of the data; `@day` (days since 1970 in UTC) is derived from the timestamps."""
     if name == DAY:
@@ -60,6 +78,7 @@ class Evaluator:
     def condition(self, node: Expr, binding: Binding) -> npt.NDArray[np.bool_]:
         """Truth values of a condition at each bar: bool [T]."""
         depth = lag_depth(node)
+        check_lag(depth, len(self.bars))
         with np.errstate(all="ignore"):
             values = self._pointwise(node, binding, depth)
         return np.ascontiguousarray(np.broadcast_to(values, depth + len(self.bars))[depth:], dtype=np.bool_)
@@ -69,6 +88,7 @@ class Evaluator:
         if node.series:
             return self._leaf(node, binding)
         depth = lag_depth(node)
+        check_lag(depth, len(self.bars))
         with np.errstate(all="ignore"):
             values = self._pointwise(node, binding, depth)
         if np.ndim(values):
@@ -122,7 +142,10 @@ class Evaluator:
                 return np.array([node.scalar(v) for v in x.tolist()], dtype=np.float64)
             case Timeframe():
                 if node.every not in self._frames:
-                    grouped, closed = group_bars(self.bars, node.every)
+                    try:
+                        grouped, closed = group_bars(self.bars, node.every)
+                    except OverflowError as error:
+                        raise StrategyError("a timeframe is too long", seen=node.every) from error
                     self._frames[node.every] = Evaluator(grouped, jit=self.jit), closed
                 inner, closed = self._frames[node.every]
                 values = inner.numbers(node.operand, binding)
@@ -224,8 +247,11 @@ def polars_column(bars: Bars, node: PolarsColumn) -> npt.NDArray[np.float64]:
     frame = pl.DataFrame([stamps, *(pl.Series(name, column_of(bars, name)) for name in node.columns)])
     try:
         values = frame.select(node.expression.cast(pl.Float64).alias("value"))["value"]
-    except pl.exceptions.PolarsError as error:
-        raise StrategyError("a Polars expression failed", seen=f"{node}: {error}") from error
+    # A plugin may raise anything, and a panic of Polars is no Exception.
+    except (Exception, SystemExit, pl.exceptions.PanicException) as error:
+        raise StrategyError(
+            "a Polars expression failed", seen=f"{node}: {type(error).__name__}: {error}"
+        ) from error
     if len(values) != len(bars):
         raise StrategyError(
             "a Polars expression must give one value per bar",

@@ -10,13 +10,22 @@ import numpy as np
 import numpy.typing as npt
 
 from grn.kit.errors import StrategyError, UnsupportedError
+from grn.kit.jit import place_cache
 from grn.quant.strategy.step import Step
 
 
 def run_step(
     step: Step, inputs: Sequence[npt.NDArray[np.float64]], params: Sequence[float], n_bars: int, *, jit: bool
 ) -> npt.NDArray[np.float64]:
-    """Call a step function on every bar: float64 [T]."""
+    """Call a step function on every bar: float64 [T].
+
+    Raises
+    ------
+    StrategyError
+        The step raised something, `SystemExit` included: a strategy must not end the process.
+    UnsupportedError
+        It does not compile.
+    """
     out = np.full(n_bars, np.nan)
     state = np.zeros(step.state)
     try:
@@ -28,7 +37,7 @@ def run_step(
                 out[t] = step.function(state, *(x[t] for x in columns), *params)
     except UnsupportedError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise StrategyError(f"step {step.name} failed", seen=f"{type(error).__name__}: {error}") from error
     return out
 
@@ -36,6 +45,7 @@ def run_step(
 @lru_cache(maxsize=256)
 def _driver(step: Step, n_inputs: int, n_params: int) -> Callable[..., None]:
     """Compile the loop over bars around a step function."""
+    place_cache()
     import numba
 
     if not step.jit:
