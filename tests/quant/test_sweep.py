@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 import grn
-from grn.kit.errors import StrategyError, (
+from grn.kit.errors import (
     BudgetError,
     DataError,
     ExitCode,
