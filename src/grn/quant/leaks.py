@@ -163,10 +163,10 @@ class _Data:
                 return leak(bar, cut, culprit, (bool(answers[bar]), bool(found[bar]))), len(cuts)
             for leaf, values in leaves if weaker is None else ():
                 again = piece.numbers(leaf, binding)
-                bar = _first_change(values, again)
-                if bar is not None:
+                changed = _first_change(values, again)
+                if changed is not None:
                     culprit = _culprit(leaf, binding, whole, cut, piece)
-                    weaker = leak(bar, cut, culprit, (float(values[bar]), float(again[bar])))
+                    weaker = leak(changed, cut, culprit, (float(values[changed]), float(again[changed])))
                     break
         return weaker, len(cuts)
 
