@@ -192,6 +192,8 @@ def test_a_sweep_too_large_is_refused_before_anything_is_recorded(ledger: Ledger
         ({"periods_per_year": 0}, UsageError, "periods_per_year must be positive"),
         ({"periods_per_year": "daily"}, UsageError, "periods_per_year must be positive"),
         ({"memory_gib": float("nan")}, UsageError, "memory_gib must be a positive number"),
+        ({"threads": 0}, UsageError, "threads must be a whole number"),
+        ({"threads": 2.5}, UsageError, "threads must be a whole number"),
         ({"memory_gib": 0}, UsageError, "memory_gib must be a positive number"),
         ({"periods_per_year": float("inf")}, UsageError, "periods_per_year must be positive"),
         ({"periods_per_year": float("nan")}, UsageError, "periods_per_year must be positive"),

@@ -141,7 +141,7 @@ def run_engine(
                 progress(len(grid))
         return sums
     layout = build_layout(plan, grid)
-    workers = threads or load_settings().threads or cpu.default_threads()
+    workers = load_settings().threads or cpu.default_threads() if threads is None else threads
     return [
         cpu.run(plan, layout, grid, one, rules, groups, threads=workers, progress=progress) for one in bars
     ]

@@ -15,6 +15,7 @@ from grn.ledger import Ledger
 from grn.quant import record
 from grn.quant.compute import Advance, check_price, compute, memory_budget_gib
 from grn.quant.engine.choose import Choice, choose_engine
+from grn.quant.engine.cpu import check_threads
 from grn.quant.engine.plan import Grid, build_grid, pin_grid
 from grn.quant.metrics.annualise import common_periods_per_year
 from grn.quant.metrics.registry import Metric, parse_metrics
@@ -81,6 +82,7 @@ def sweep(
     """
     rules = Rules(fill=fill, costs=costs or Costs(), size=size or AllCash(), cash=cash)
     _check_arguments(strategy, ledger, periods_per_year)
+    check_threads(threads)
     budget_gib, source = memory_budget_gib(memory_gib)
     grid = build_grid(strategy, budget_gib)
     request = _prepare(strategy, data, grid, rules, metrics, engine, periods_per_year, command, pinned=False)

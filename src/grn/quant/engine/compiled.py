@@ -8,9 +8,9 @@ from types import FunctionType
 from typing import Any
 
 from grn.kit.files import sha256_hex
-from grn.kit.jit import load_or_compile, place_cache
 from grn.quant.engine import account
 from grn.quant.engine import walk as _walk
+from grn.quant.jit import load_or_compile, place_cache
 
 place_cache()
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grn.kit.errors import StrategyError, UnsupportedError
-from grn.kit.jit import place_cache
+from grn.quant.jit import place_cache
 from grn.quant.strategy.step import Step
 
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any
 
-from grn.kit.jit import load_or_compile, place_cache
 from grn.quant.indicators.spec import Indicator
+from grn.quant.jit import load_or_compile, place_cache
 
 Kernel = Callable[..., None]
 
