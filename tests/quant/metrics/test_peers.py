@@ -7,7 +7,6 @@ relative and absolute; what differs by definition is tested to differ in the way
 from __future__ import annotations
 
 import math
-import os
 import warnings
 from typing import Any
 
@@ -193,9 +192,6 @@ def test_vectorbt_forgets_a_loss_on_the_first_bar(vectorbt: Any, empyrical: Any,
     assert _vectorbt_metrics(vectorbt, returns)["max_drawdown"] == pytest.approx(-0.02, rel=1e-12)
 
 
-@pytest.mark.skipif(
-    os.environ.get("GRN_NIGHTLY") != "1", reason="compiling its portfolio takes half a minute"
-)
 def test_vectorbt_trade_metrics(vectorbt: Any):
     """Trade metrics are those of its closed trades; an open one counts in `trades` alone."""
     import pandas as pd
