@@ -97,7 +97,7 @@ def test_a_row_is_a_backtest_with_its_parameters(seed: int) -> None:
         "size": rules.size,
         "cash": rules.cash,
         "metrics": "default",
-        "periods_per_year": 252.0,  # the market mixes daily and hourly symbols, which a sweep refuses to guess
+        "periods_per_year": 252.0,  # the market mixes daily and hourly bars
     }
     bars = market(shape)[:2]
     whole = grn.sweep(shape.strategy, bars, **options)
