@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from grn.cli.quant.tables import check_output
-from grn.cli.quant.verdicts import judge_with_progress, recall
+from grn.cli.quant.verdicts import judge_with_progress, recall, shuffle_options
 
 
 @click.command()
@@ -16,17 +16,7 @@ from grn.cli.quant.verdicts import judge_with_progress, recall
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="File to write (default: STRATEGY.html here)."
 )
-@click.option(
-    "--shuffles",
-    type=click.IntRange(min=0),
-    default=50,
-    show_default=True,
-    help="Shuffled data sets to sweep.",
-)
-@click.option(
-    "--block", type=click.IntRange(min=1), default=20, show_default=True, help="Bars per shuffled block."
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the first shuffle.")
+@shuffle_options
 def report(run: str, output: Path | None, shuffles: int, block: int, seed: int) -> None:
     """Write the report of a recorded run.
 

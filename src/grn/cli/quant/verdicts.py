@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -12,6 +13,24 @@ from grn.kit.errors import UsageError
 if TYPE_CHECKING:
     from grn.quant.result import SweepResult
     from grn.quant.validate.validation import Validation
+
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+_OPTIONS = (
+    click.option("--shuffles", type=click.IntRange(min=0), default=50, show_default=True,
+                 help="Shuffled data sets to sweep."),
+    click.option("--block", type=click.IntRange(min=1), default=20, show_default=True,
+                 help="Bars per shuffled block."),
+    click.option("--seed", type=int, default=0, show_default=True, help="Seed of the first shuffle."),
+)  # fmt: skip
+
+
+def shuffle_options(command: _Command) -> _Command:
+    """Give a command the options of the shuffled sweeps: `shuffles`, `block`, `seed`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
 
 
 def judge_with_progress(
