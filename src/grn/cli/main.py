@@ -48,6 +48,10 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool
         "quant": LazyCommand(
             "grn.cli.quant:quant", "Backtest and sweep strategies, and judge what comes out"
         ),
+        "ask": LazyCommand("grn.cli.llm.ask:ask", "Ask a language model"),
+        "llm": LazyCommand(
+            "grn.cli.llm:llm", "Ask language models, record what they say, and know what it costs"
+        ),
         "demo": LazyCommand("grn.cli.demo:demo", "Show the whole loop on real data in under a minute"),
         "ledger": LazyCommand("grn.cli.ledger:ledger", "Look up what was run and what it tried"),
         "hw": LazyCommand("grn.cli.hw:hw", "Show what this machine has"),

@@ -9,9 +9,13 @@ The tree (exit code of each class in brackets)::
     ├── UnsupportedError [2]    an engine that refuses a combination by name
     ├── LedgerError [2]         a ledger that is damaged, foreign, busy or too new
     ├── OutputError [2]         a result that cannot be written
+    ├── ProviderError [2]       a model's provider that refused, or broke off
     ├── MissingError [3]        something that is not there
-    │   └── MissingExtraError [3]   an optional package that is not installed
+    │   ├── MissingExtraError [3]   an optional package that is not installed
+    │   ├── TapeError [3]           a model's answer that is not on the tape
+    │   └── UnreachableError [3]    a server that cannot be reached
     └── BudgetError [4]         memory or money that is not allowed
+        └── AccessError [4]         a key that is missing or not accepted
 
 An error is three things: what is wrong, the value that was seen, and what to do next. Class docstrings and
 the docstrings of :class:`ExitCode`'s members are the text of the documentation's page on errors.
@@ -145,6 +149,14 @@ class OutputError(GrnError):
     """
 
 
+class ProviderError(GrnError):
+    """A model's provider refused a call, or broke off in the middle of an answer.
+
+    Example: HTTP 529 from an overloaded provider, four times in a row, or a stream that is no stream.
+    Fix: what the message says of the status; ``grn llm spend --calls`` shows what was billed all the same.
+    """
+
+
 class MissingError(GrnError):
     """Something that the work needs is not there.
 
@@ -164,6 +176,22 @@ class MissingExtraError(MissingError):
     """
 
 
+class TapeError(MissingError):
+    """A replay was asked for an answer that is not on the tape; nothing was sent.
+
+    Example: ``grn ask --replay paper "hi!"`` where ``hi`` was recorded.
+    Fix: the message shows what differs from the nearest recorded call; record it with ``--record``.
+    """
+
+
+class UnreachableError(MissingError):
+    """A server cannot be reached; nothing was sent.
+
+    Example: ``grn ask --model sonnet`` without a network.
+    Fix: check the network, or ask a model on this machine: ``--model local``.
+    """
+
+
 class BudgetError(GrnError):
     """The work would take more memory or money than is allowed; it was priced before it was started.
 
@@ -172,6 +200,14 @@ class BudgetError(GrnError):
     """
 
     exit_code: ClassVar[ExitCode] = ExitCode.BUDGET
+
+
+class AccessError(BudgetError):
+    """A provider's key is missing, or the provider does not accept it.
+
+    Example: ``grn ask --model sonnet`` without ``ANTHROPIC_API_KEY``, or with one that was revoked.
+    Fix: set the variable that the hint names, or store the key once with ``grn llm keys set PROVIDER``.
+    """
 
 
 def install_command(extra: str, package: Path = Path(__file__).parents[1]) -> str:

@@ -1,0 +1,22 @@
+"""``grn llm``: language models, what they cost, what they said."""
+
+from __future__ import annotations
+
+import click
+
+from grn.cli.lazy import LazyCommand, LazyGroup
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy={
+        "ask": LazyCommand("grn.cli.llm.ask:ask", "Ask a language model"),
+        "models": LazyCommand("grn.cli.llm.models:models", "List the models and what they cost"),
+        "spend": LazyCommand("grn.cli.llm.spend:spend", "Show what calls have cost"),
+        "budget": LazyCommand("grn.cli.llm.budget:budget", "Show or set what may be spent in a month"),
+        "tape": LazyCommand("grn.cli.llm.tape:tape", "List recorded calls, or move them between machines"),
+        "keys": LazyCommand("grn.cli.llm.keys:keys", "Show which keys are there, never the keys"),
+    },
+)
+def llm() -> None:
+    """Ask language models, record what they say, and know what it costs."""

@@ -1,0 +1,281 @@
+"""``grn ask``, the same as ``grn llm ask``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from grn.cli.output import json_option, write_facts, write_json
+
+if TYPE_CHECKING:
+    from grn.llm.calls import Caller, Terms
+    from grn.llm.events import Event
+    from grn.llm.request import Request
+
+_DEFAULT_MODEL = "claude-sonnet-5-5"
+
+
+@click.command()
+@click.argument("words", nargs=-1)
+@click.option(
+    "-m", "--model", help="Model: a name, a short name or a .gguf file (default: $GRN_MODEL, else sonnet)."
+)
+@click.option("-s", "--system", help="System prompt.")
+@click.option(
+    "-a",
+    "--attach",
+    "attachments",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="File or folder to send along: text, PDF, picture.",
+)
+@click.option("-t", "--template", "template_name", help="Template by name.")
+@click.option("-c", "--continue", "going_on", is_flag=True, help="Go on with the last conversation.")
+@click.option("--json-schema", "schema_text", help="JSON Schema of the answer, or a file with it.")
+@click.option(
+    "--max-tokens", type=click.IntRange(min=1), help="Bound on the answer, thinking included (default 4096)."
+)
+@click.option("--temperature", type=click.FloatRange(min=0), help="Randomness, where the model takes it.")
+@click.option("--effort", type=click.Choice(["low", "medium", "high"]), help="How hard to think.")
+@click.option("--cache", type=click.Choice(["5m", "1h"]), help="Mark the prompt for the provider's cache.")
+@click.option("--stream/--no-stream", default=True, show_default=True, help="Print the answer as it comes.")
+@click.option("--max-cost", help="Refuse if this call may cost more, in dollars: 0.05.")
+@click.option("--over-budget", is_flag=True, help="Let this one call pass the month's budget.")
+@click.option(
+    "--private", is_flag=True, help="Only where prompts are not used for training, and keep no copy."
+)
+@click.option(
+    "--project", envvar="GRN_PROJECT", default="", help="Tag in the book of calls (also: GRN_PROJECT)."
+)
+@click.option("--record", "record", metavar="TAPE", help="Answer from this tape, else ask and record.")
+@click.option("--replay", "replay", metavar="TAPE", help="Answer from this tape; ask nobody.")
+@click.option("--refresh", "refresh", metavar="TAPE", help="Ask anew and record over.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=0.1),
+    default=600.0,
+    show_default=True,
+    help="Seconds to wait for the next byte.",
+)
+@click.option("--stats", is_flag=True, help="Say on stderr what it used, cost and took.")
+@click.option("--dry-run", is_flag=True, help="Show tokens and price; send nothing.")
+@json_option
+def ask(words: tuple[str, ...], **options: Any) -> int:
+    """Ask a language model.
+
+    The prompt is what is piped in, then the attachments, then WORDS; nothing else is sent with it.
+
+    \b
+    grn ask "why is the sky blue?" --model local
+    git diff | grn ask "review this" --max-cost 0.05
+    """  # fmt: skip  # noqa: D301  # a real backspace is click's mark of lines to leave alone
+    from grn.kit.errors import ExitCode
+    from grn.llm.events import Finished
+
+    tape, mode = _tape(options)
+    request, terms = _request(words, options), _terms(options)
+    from grn.llm.room import open_caller
+
+    caller = open_caller(tape=tape, mode=mode, timeout_s=options["timeout_s"], notify=_notify)
+    if options["dry_run"]:
+        _show_quote(caller, request, as_json=options["as_json"])
+        return ExitCode.DONE
+    events = _answer(caller, request, terms, aloud=options["stream"] and not options["as_json"])
+    if mode != "replay" and not options["private"]:
+        _keep(request, events)
+    end = next((event for event in events if isinstance(event, Finished)), None)
+    if options["as_json"]:
+        _write_answer(events)
+    elif not options["stream"]:
+        _say(_text(events))
+    reason = end.reason if end else "end"
+    if reason == "length":
+        _notify(f"the answer was cut at {request.max_tokens} tokens: --max-tokens allows more")
+    if options["stats"]:
+        _say_stats(caller, events, mode)
+    if reason == "refused":
+        _notify("the model refused to answer")
+        return ExitCode.NO
+    return ExitCode.DONE
+
+
+def _request(words: tuple[str, ...], options: dict[str, Any]) -> Request:
+    from grn.kit.errors import UsageError
+    from grn.llm.attach import attach
+    from grn.llm.conversation import load_last
+    from grn.llm.request import Message, Part, Request, Text
+    from grn.llm.room import llm_dir
+    from grn.llm.template import Template, load_template
+
+    name = options["template_name"]
+    template = load_template(llm_dir() / "templates", name) if name else Template()
+    parts: list[Part] = []
+    if not sys.stdin.isatty() and (piped := sys.stdin.read().removesuffix("\n")):
+        parts.append(Text(piped))
+    for path in options["attachments"]:
+        parts += attach(path)
+    if asked := template.fill(" ".join(words)):
+        parts.append(Text(asked))
+    if not parts:
+        raise UsageError("there is nothing to ask", hint='grn ask "…", or pipe a text in')
+    before = load_last(llm_dir() / "conversation") if options["going_on"] else None
+    model = options["model"] or template.model or (before.model if before else None)
+    return Request(
+        model=model or os.environ.get("GRN_MODEL") or _DEFAULT_MODEL,
+        messages=(*(before.messages if before else ()), Message("user", tuple(parts))),
+        system=options["system"] or template.system or (before.system if before else None),
+        max_tokens=options["max_tokens"] or template.max_tokens or 4096,
+        temperature=options["temperature"],
+        schema=_schema(options["schema_text"]),
+        effort=options["effort"],
+        cache=options["cache"],
+    )
+
+
+def _schema(text: str | None) -> dict[str, Any] | None:
+    from grn.kit.errors import UsageError
+
+    if text is None:
+        return None
+    try:
+        read = json.loads(text if text.lstrip().startswith("{") else Path(text).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError("--json-schema is neither JSON nor a file with it", seen=str(error)) from error
+    if not isinstance(read, dict):
+        raise UsageError("a JSON Schema is an object", seen=text, hint='for example {"type": "object"}')
+    return read
+
+
+def _terms(options: dict[str, Any]) -> Terms:
+    from grn.llm.calls import Terms
+    from grn.llm.money import parse_usd
+
+    return Terms(
+        project=options["project"],
+        max_cost_pusd=None if options["max_cost"] is None else parse_usd(options["max_cost"]),
+        over_budget=options["over_budget"],
+        private=options["private"],
+    )
+
+
+def _tape(options: dict[str, Any]) -> tuple[str | None, Any]:
+    from grn.kit.errors import UsageError
+
+    named = [(options[mode], mode) for mode in ("record", "replay", "refresh") if options[mode]]
+    if len(named) > 1:
+        raise UsageError("a call has one tape", seen=", ".join(f"--{mode}" for _, mode in named))
+    return named[0] if named else (None, "live")
+
+
+def _answer(caller: Caller, request: Request, terms: Terms, *, aloud: bool) -> list[Event]:
+    """Draw the events, printing text as it comes; the last line always ends."""
+    from grn.llm.events import TextDelta
+
+    events: list[Event] = []
+    last = ""
+    try:
+        for event in caller.stream(request, terms):
+            events.append(event)
+            if aloud and isinstance(event, TextDelta):
+                click.echo(event.text, nl=False)
+                sys.stdout.flush()
+                last = event.text or last
+    finally:
+        if last and not last.endswith("\n"):
+            click.echo()
+    return events
+
+
+def _keep(request: Request, events: list[Event]) -> None:
+    from grn.llm.conversation import save_last
+    from grn.llm.request import Message, Text
+    from grn.llm.room import llm_dir
+
+    if text := _text(events):
+        save_last(llm_dir() / "conversation", request, Message("assistant", (Text(text),)))
+
+
+def _text(events: list[Event]) -> str:
+    from grn.llm.events import TextDelta
+
+    return "".join(event.text for event in events if isinstance(event, TextDelta))
+
+
+def _say(text: str) -> None:
+    click.echo(text, nl=not text.endswith("\n"))
+
+
+def _write_answer(events: list[Event]) -> None:
+    from grn.llm.events import Finished, ThinkingDelta
+
+    end = next((event for event in events if isinstance(event, Finished)), None)
+    thinking = "".join(event.text for event in events if isinstance(event, ThinkingDelta))
+    write_json(
+        {
+            "text": _text(events),
+            "thinking": thinking or None,
+            "model": end.served if end else None,
+            "reason": end.reason if end else None,
+            "usage": end.usage.plain() if end else None,
+        }
+    )
+
+
+def _show_quote(caller: Caller, request: Request, *, as_json: bool) -> None:
+    from grn.llm.money import usd_text
+
+    quote = caller.quote(request)
+    if quote.notice:
+        _notify(quote.notice)
+    if as_json:
+        write_json(
+            {
+                "model": quote.model.name,
+                "provider": quote.model.provider,
+                "notice": quote.notice,
+                "prompt_tokens_about": quote.prompt_about,
+                "prompt_tokens_most": quote.prompt_most,
+                "answer_tokens_most": request.max_tokens,
+                "cost_usd_about": usd_text(quote.about_pusd).lstrip("$"),
+                "cost_usd_most": usd_text(quote.most_pusd).lstrip("$"),
+            }
+        )
+        return
+    write_facts(
+        [
+            ("model", quote.model.name),
+            ("prompt", f"about {quote.prompt_about:,} tokens, at most {quote.prompt_most:,}"),
+            ("answer", f"at most {request.max_tokens:,} tokens"),
+            ("cost", f"about {usd_text(quote.about_pusd)} if the answer is that long"),
+            ("reserved", usd_text(quote.most_pusd)),
+            ("sent", "nothing"),
+        ]
+    )
+
+
+def _say_stats(caller: Caller, events: list[Event], mode: str) -> None:
+    from grn.llm.money import usd_text
+
+    if mode == "replay":
+        _notify("replayed: nothing was sent, nothing was billed")
+        return
+    row = caller.book.calls(limit=1)[0]
+    used = row.usage
+    rate = ""
+    if row.first_ms is not None and row.total_ms is not None and row.total_ms > row.first_ms:
+        per_s = (used.output - 1) * 1000 / (row.total_ms - row.first_ms)
+        rate = f"; first token after {row.first_ms} ms, then {per_s:.1f} tokens/s"
+    _notify(
+        f"{row.served}: {used.prompt:,} tokens in ({used.cache_read:,} from the cache), {used.output:,} out, "
+        f"{usd_text(row.cost_pusd or 0)}{rate}"
+    )
+
+
+def _notify(text: str) -> None:
+    click.echo(text, err=True)

@@ -1,0 +1,1 @@
+"""Language models without middlemen: asked, priced, capped, recorded and replayed."""

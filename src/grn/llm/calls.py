@@ -1,0 +1,396 @@
+"""A call from beginning to end: named, priced, reserved, sent, billed, recorded; or found on a tape.
+
+A replay returns before anything of a provider, a price list or the book is touched.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from grn.kit.clock import Clock, SystemClock, utc_text
+from grn.kit.errors import BudgetError, GrnError, ProviderError, UsageError
+from grn.llm import lifecycle
+from grn.llm.bound import size_of
+from grn.llm.catalogue import Catalogue, Model
+from grn.llm.events import Event, Finished, Started, TextDelta, ThinkingDelta, ToolAsked
+from grn.llm.keys import holds_key, mask
+from grn.llm.money import usd_text
+from grn.llm.port import Fault, Provider, Wire
+from grn.llm.request import Ask, Request, canonical, key_of, kind_of
+from grn.llm.retry import Policy, pause_s
+from grn.llm.spend import Bill, Book, Intent
+from grn.llm.tape import Record, Tape
+from grn.llm.usage import Usage
+
+Mode = Literal["live", "record", "replay", "refresh"]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """On which terms a call may be made.
+
+    Attributes
+    ----------
+    project
+        The caller's own tag in the book.
+    max_cost_pusd
+        The most that this one call may cost; ``None`` leaves it to the month's budget.
+    over_budget
+        Let this call pass the month's budget.
+    private
+        Nothing of it may be used for training: paid providers and this machine only.
+    """
+
+    project: str = ""
+    max_cost_pusd: int | None = None
+    over_budget: bool = False
+    private: bool = False
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What a call would be, before it is made.
+
+    Attributes
+    ----------
+    model
+        The model that would be sent.
+    notice
+        What a person should know of its name.
+    prompt_most, prompt_about
+        Tokens of the prompt.
+    most_pusd, about_pusd
+        Picodollars: the bound that would be reserved, and an estimate that uses up ``max_tokens``.
+    """
+
+    model: Model
+    notice: str | None
+    prompt_most: int
+    prompt_about: int
+    most_pusd: int
+    about_pusd: int
+
+
+class Caller:
+    """Makes calls. One per thread: it holds a provider's client.
+
+    Parameters
+    ----------
+    book, catalogue
+        Opened when a call is first made live: a replay needs neither.
+    connect
+        Makes a provider ready, by name.
+    tape, mode
+        Where calls are recorded or replayed from.
+    notify
+        Told what a person should know: another model, an alarm.
+    clock, sleep, random, policy
+        Passed in so that tests decide on them.
+    """
+
+    def __init__(
+        self,
+        *,
+        book: Callable[[], Book],
+        catalogue: Callable[[], Catalogue],
+        connect: Callable[[str], Provider],
+        tape: Tape | None = None,
+        mode: Mode = "live",
+        notify: Callable[[str], None] = lambda _: None,
+        clock: Clock | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        random: Callable[[], float] | None = None,
+        policy: Policy | None = None,
+    ) -> None:
+        if (tape is None) != (mode == "live"):
+            raise ValueError("a tape is what record, replay and refresh need, and live does not")
+        self._open_book, self._open_catalogue, self._connect = book, catalogue, connect
+        self._tape, self._mode, self._notify = tape, mode, notify
+        self._clock: Clock = SystemClock() if clock is None else clock
+        self._sleep = sleep
+        self._random = random
+        self._policy = Policy() if policy is None else policy
+        self._book: Book | None = None
+        self._catalogue: Catalogue | None = None
+        self._providers: dict[str, Provider] = {}
+
+    @property
+    def book(self) -> Book:
+        """The book of calls."""
+        if self._book is None:
+            self._book = self._open_book()
+        return self._book
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The models and their prices."""
+        if self._catalogue is None:
+            self._catalogue = self._open_catalogue()
+        return self._catalogue
+
+    def provider(self, name: str) -> Provider:
+        """A provider, connected once."""
+        if name not in self._providers:
+            self._providers[name] = self._connect(name)
+        return self._providers[name]
+
+    def quote(self, ask: Ask) -> Quote:
+        """Price a call without making it.
+
+        Raises
+        ------
+        UsageError
+            The model is unknown, has no price, or the prompt is longer than its window.
+        """
+        resolved = self.catalogue.resolve(ask.model)
+        model = self.catalogue.find(resolved.sent)
+        size = size_of(ask)
+        if model.window is not None and size.about > model.window:
+            raise UsageError(
+                f"the prompt has about {size.about:,} tokens, and {model.name} takes {model.window:,}",
+                hint="send less of it, or take a model with a longer window: grn llm models",
+            )
+        output = ask.max_tokens if isinstance(ask, Request) else 0
+        about = model.price.cost_pusd(Usage(input=size.about, output=output))
+        most = model.price.bound_pusd(size.most, output)
+        return Quote(model, resolved.notice, size.most, size.about, most, about)
+
+    def stream(self, ask: Ask, terms: Terms | None = None) -> Iterator[Event]:
+        """Make a call and give its events as they come; closing the iterator ends the call, and it is billed.
+
+        Raises
+        ------
+        TapeError
+            A replay's call is not on the tape.
+        BudgetError
+            It may cost more than is allowed. Nothing was sent.
+        AccessError, UnreachableError, ProviderError
+            What became of it at the provider; what was billed is in the book.
+        """
+        provider = lifecycle.provider_of(lifecycle.full_name(ask.model))
+        if provider is None:
+            raise UsageError("nobody is known to serve this model", seen=ask.model, hint="see grn llm models")
+        ask = replace(ask, model=lifecycle.full_name(ask.model))
+        request = canonical(provider, ask)
+        if self._tape is not None and self._mode in ("replay", "record"):
+            if self._mode == "replay":
+                found: Record | None = self._tape.require(key_of(request), request)
+            else:
+                found = self._tape.find(key_of(request))
+            if found is not None:
+                yield from found.events
+                return
+        yield from self._live(ask, request, terms or Terms())
+
+    def _live(self, ask: Ask, request: bytes, terms: Terms) -> Iterator[Event]:
+        if variable := holds_key(request.decode("ascii")):
+            raise UsageError(
+                "the prompt contains a key, so it is not sent", seen=variable, hint="take the key out of it"
+            )
+        quote = self.quote(ask)
+        if quote.notice:
+            self._notify(quote.notice)
+        model = quote.model
+        self._check_private(model.provider, terms)
+        amount = self._amount(ask, quote, terms)
+        intent = Intent(
+            model.provider, ask.model, model.name, terms.project, kind_of(ask), amount, model.price
+        )
+        server = self.provider(model.provider)
+        call = self.book.reserve(intent, over_budget=terms.over_budget)
+        run = _Run(ask, model, amount, self._clock)
+        try:
+            yield from self._attempts(ask, model, server, run)
+        except Fault as fault:
+            run.fault = fault
+            raise fault.error from fault
+        finally:
+            self._settle(call, run, request)
+
+    def _attempts(self, ask: Ask, model: Model, server: Provider, run: _Run) -> Iterator[Event]:
+        while True:
+            run.attempts += 1
+            wire = run.wire = Wire()
+            make = server.complete if isinstance(ask, Request) else server.embed
+            try:
+                with closing(make(ask, model.name, wire)) as events:  # type: ignore[arg-type, type-var]
+                    for event in events:
+                        run.take(event)
+                        yield event
+                return
+            except Fault as fault:
+                wait_s = None if run.events else pause_s(fault, run.attempts, self._policy, self._chance)
+                if wait_s is None:
+                    raise
+                self._notify(f"{fault.error.what}; attempt {run.attempts + 1} in {wait_s:.1f} s")
+                self._sleep(wait_s)
+
+    def _settle(self, call: str, run: _Run, request: bytes) -> None:
+        bill = run.bill(self.catalogue)
+        if bill.note and bill.how == "reported":
+            self._notify(bill.note)
+        if run.finished is not None and self._tape is not None:
+            record = Record(
+                request=json.loads(request),
+                sent=run.model.name,
+                served=run.finished.served,
+                frames=tuple(mask(frame) for frame in run.wire.frames),
+                events=tuple(run.events),
+                usage=run.finished.usage,
+                cost_pusd=bill.cost_pusd,
+                price=run.model.price.plain(),
+                recorded_at=utc_text(self._clock.now_ns()),
+            )
+            bill = replace(bill, tape=self._tape.add(record))
+        self.book.settle(call, bill)
+
+    def _amount(self, ask: Ask, quote: Quote, terms: Terms) -> int:
+        """Bound the cost; where the bound by bytes is too much, ask the provider to count."""
+        amount = quote.most_pusd
+        limits = [] if terms.max_cost_pusd is None else [terms.max_cost_pusd]
+        standing = self.book.standing(quote.model.provider)
+        if standing.cap.cap_pusd is not None and not terms.over_budget:
+            limits.append(standing.cap.cap_pusd - standing.spent_pusd - standing.open_pusd)
+        if limits and amount > min(limits) and isinstance(ask, Request):
+            floor = quote.model.price.cost_pusd(Usage(input=1, output=ask.max_tokens))
+            if floor <= min(limits):  # otherwise no count could help
+                counted = self._count(ask, quote.model)
+                if counted is not None:
+                    # "Token counts are estimates" (Anthropic's guide to counting): a twentieth for that.
+                    amount = min(
+                        amount, quote.model.price.bound_pusd(counted * 21 // 20 + 64, ask.max_tokens)
+                    )
+        if terms.max_cost_pusd is not None and amount > terms.max_cost_pusd:
+            raise BudgetError(
+                f"the call may cost up to {usd_text(amount)}, more than --max-cost allows",
+                seen=usd_text(terms.max_cost_pusd),
+                hint="a smaller --max-tokens, a shorter prompt, a cheaper model, or a higher --max-cost",
+            )
+        return amount
+
+    def _count(self, ask: Request, model: Model) -> int | None:
+        try:
+            return self.provider(model.provider).count(ask, model.name)
+        except Fault as fault:
+            raise fault.error from fault
+
+    def _check_private(self, provider: str, terms: Terms) -> None:
+        if terms.private and self.book.cap(provider).funding == "free":
+            raise BudgetError(
+                f"this is private, and {provider} counts as unpaid: prompts may be used for training",
+                hint=f"--model local; or, if the key is paid for: grn llm budget set {provider} AMOUNT "
+                "--funding prepaid",
+            )
+
+    def _chance(self) -> float:
+        if self._random is None:
+            import random
+
+            self._random = random.Random().random
+        return self._random()
+
+
+class _Run:
+    """What is known of a call while it runs."""
+
+    def __init__(self, ask: Ask, model: Model, amount_pusd: int, clock: Clock) -> None:
+        self.ask = ask
+        self.model = model
+        self.amount_pusd = amount_pusd
+        self.attempts = 0
+        self.wire = Wire()
+        self.events: list[Event] = []
+        self.fault: Fault | None = None
+        self.finished: Finished | None = None
+        self._clock = clock
+        self._began_ns = clock.monotonic_ns()
+        self._first_ns: int | None = None
+        self._started: Started | None = None
+
+    def take(self, event: Event) -> None:
+        """Note an event before it is handed on."""
+        self.events.append(event)
+        match event:
+            case Started():
+                self._started = event
+            case Finished():
+                self.finished = event
+            case _:
+                if self._first_ns is None:
+                    self._first_ns = self._clock.monotonic_ns()
+
+    def bill(self, catalogue: Catalogue) -> Bill:
+        """Say what it cost and how that is known."""
+        now_ns = self._clock.monotonic_ns()
+        served = self.finished.served if self.finished else self._started.served if self._started else None
+        bill = Bill(
+            how="refused",
+            cost_pusd=0,
+            served=served,
+            request_id=self.wire.request_id or (self.fault.request_id if self.fault else None),
+            attempts=self.attempts,
+            first_ms=None if self._first_ns is None else (self._first_ns - self._began_ns) // 1_000_000,
+            total_ms=(now_ns - self._began_ns) // 1_000_000,
+            note=None if self.fault is None else mask(str(self.fault.error)),
+        )
+        if self.finished is not None:
+            return self._priced(replace(bill, how="reported", usage=self.finished.usage), catalogue)
+        if self._started is not None:
+            return self._priced(replace(bill, how="estimated", usage=self._so_far(self._started)), catalogue)
+        if self.attempts == 0 or (self.fault is not None and self.fault.billed == "no"):
+            return bill
+        # Sent, and nothing came back: nobody knows. All that was reserved counts until it is corrected.
+        return replace(bill, how="assumed", cost_pusd=self.amount_pusd)
+
+    def _priced(self, bill: Bill, catalogue: Catalogue) -> Bill:
+        price, alarm = self.model.price, None
+        if self.model.provider != lifecycle.LOCAL and bill.served and not _same(bill.served, self.model.name):
+            alarm = f"{self.model.name} was asked and {bill.served} answered"
+            try:
+                price = catalogue.find(bill.served).price
+            except GrnError:
+                alarm += f", whose price is not known: billed as {self.model.name}"
+        cost_pusd = price.cost_pusd(bill.usage)
+        if cost_pusd > self.amount_pusd:
+            over = f"it cost {usd_text(cost_pusd)}, more than the {usd_text(self.amount_pusd)} reserved"
+            alarm = f"{alarm}; {over}" if alarm else over
+        note = "; ".join(part for part in (bill.note, alarm) if part) or None
+        tier_over = price.rates(bill.usage.prompt)[0]
+        return replace(bill, cost_pusd=cost_pusd, tier_over=tier_over, note=note)
+
+    def _so_far(self, started: Started) -> Usage:
+        """Estimate a broken answer: the prompt as reported, and a token for every three bytes that came."""
+        came = 0
+        for event in self.events:
+            match event:
+                case TextDelta(text) | ThinkingDelta(text):
+                    came += len(text.encode())
+                case ToolAsked(_, name, arguments):
+                    came += len((name + arguments).encode())
+        output = max(started.usage.output, -(-came // 3))
+        return replace(started.usage, output=output, thinking=0)
+
+
+def _same(served: str, sent: str) -> bool:
+    """Whether a provider's name for a model is the one that was sent, or a dated snapshot of it."""
+    bare = served.removeprefix("models/")
+    return bare == sent or lifecycle.undated(bare) == lifecycle.undated(sent)
+
+
+def answer_text(events: list[Event]) -> str:
+    """Join the pieces of an answer.
+
+    Raises
+    ------
+    ProviderError
+        The model refused to answer.
+    """
+    text = "".join(event.text for event in events if isinstance(event, TextDelta))
+    if any(isinstance(event, Finished) and event.reason == "refused" for event in events):
+        raise ProviderError("the model refused to answer", seen=text or None, hint="ask it in another way")
+    return text

@@ -1,0 +1,153 @@
+"""llama.cpp in this process, through ``xllamacpp``: a model is loaded once, and stays until the end."""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from grn.hw.processor import count_hybrid, count_physical
+from grn.kit.config import load_settings
+from grn.kit.errors import require_extra
+from grn.llm.local.weights import find_weights, has_chat_template
+
+_CONTEXT = 8192
+_QUIET = -1
+_EVERY_LAYER = 999
+Chunk = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A loaded model.
+
+    Attributes
+    ----------
+    path
+        Its file.
+    chat
+        Whether it was trained to answer in turns.
+    threads
+        Threads that it computes with.
+    server
+        The ``xllamacpp.Server``; it also speaks HTTP on the loopback address, Anthropic's Messages API
+        included.
+    """
+
+    path: Path
+    chat: bool
+    threads: int
+    server: Any
+
+    @property
+    def address(self) -> str:
+        """``http://127.0.0.1:PORT``."""
+        return str(self.server.listening_address)
+
+    def stream(self, fields: Mapping[str, Any]) -> Iterator[Chunk]:
+        """Complete a prompt (``prompt``) or a conversation (``messages``), in chunks of the OpenAI form."""
+        handle = (
+            self.server.handle_chat_completions if "messages" in fields else self.server.handle_completions
+        )
+        yield from _pumped(lambda give: handle(dict(fields), give))
+
+    def count(self, text: str) -> int:
+        """Count the tokens of a text, with what stands at a beginning."""
+        sent = json.dumps({"content": text, "add_special": True}).encode()
+        request = urllib.request.Request(
+            f"{self.address}/tokenize", sent, {"content-type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return len(json.load(answer)["tokens"])
+
+
+_LOADED: dict[tuple[Path, int], Engine] = {}
+_LOADING = threading.Lock()
+
+
+def load(model: str, threads: int | None = None) -> Engine:
+    """Load a model, or give the one that is loaded.
+
+    Parameters
+    ----------
+    model
+        ``local``, or the path of a GGUF file.
+    threads
+        Default: the setting ``threads``, else one per core (on a hybrid processor per P-core): decoding waits
+        for memory, and a second thread on a core only disturbs the first.
+
+    Raises
+    ------
+    MissingExtraError
+        ``xllamacpp`` or the embedded model is not installed.
+    MissingError, DataError
+        See :func:`grn.llm.local.weights.find_weights`.
+    """
+    xllamacpp = require_extra("xllamacpp", "local")
+    path = find_weights(model).resolve()
+    n = threads if threads is not None else default_threads()
+    with _LOADING:
+        engine = _LOADED.get((path, n))
+        if engine is None:
+            engine = Engine(
+                path, has_chat_template(path), n, xllamacpp.Server(_parameters(xllamacpp, path, n))
+            )
+            _LOADED[path, n] = engine
+    return engine
+
+
+def default_threads(root: Path = Path("/")) -> int:
+    """Threads to compute with on this machine; see :func:`load`."""
+    if (wanted := load_settings().threads) is not None:
+        return wanted
+    hybrid = count_hybrid(root)
+    return hybrid[0] if hybrid else count_physical(root) or 1
+
+
+def _parameters(xllamacpp: Any, path: Path, threads: int) -> Any:
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = str(path)
+    parameters.n_ctx = _CONTEXT
+    parameters.n_parallel = 1  # one conversation at a time: batching with strangers would change the bits
+    parameters.cpuparams.n_threads = threads
+    parameters.cpuparams_batch.n_threads = threads
+    parameters.warmup = False
+    parameters.verbosity = _QUIET
+    parameters.ui = False
+    parameters.cache_ram_mib = 0
+    if any("GPU" in str(device["type"]) for device in xllamacpp.get_device_info()):
+        parameters.n_gpu_layers = _EVERY_LAYER
+    return parameters
+
+
+def _pumped(run: Callable[[Callable[[Chunk], bool]], object]) -> Iterator[Chunk]:
+    """Turn a call with a callback into an iterator; leaving the iterator stops the call."""
+    chunks: queue.SimpleQueue[Chunk | BaseException | None] = queue.SimpleQueue()
+    left = threading.Event()
+
+    def give(chunk: Chunk) -> bool:
+        chunks.put(chunk)
+        return left.is_set()
+
+    def work() -> None:
+        try:
+            run(give)
+            chunks.put(None)
+        except BaseException as error:
+            chunks.put(error)
+
+    thread = threading.Thread(target=work, name="llama.cpp", daemon=True)
+    thread.start()
+    try:
+        while (chunk := chunks.get()) is not None:
+            if isinstance(chunk, BaseException):
+                raise chunk
+            yield chunk
+    finally:
+        left.set()
+        thread.join()

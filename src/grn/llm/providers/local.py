@@ -1,0 +1,131 @@
+"""Models on this machine, through llama.cpp: no key, no network, no bill."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from grn.kit.errors import GrnError, ProviderError, UnsupportedError
+from grn.llm.events import Event, Finished, Started, TextDelta, ThinkingDelta
+from grn.llm.local.engine import Engine, load
+from grn.llm.port import Fault, Wire
+from grn.llm.request import Embedding, Message, Request, Rerank, Text
+from grn.llm.usage import Usage
+
+NAME = "local"
+_REASONS = {"stop": "end", "length": "length", "tool_calls": "tool"}
+
+
+class Local:
+    """llama.cpp in this process."""
+
+    def __init__(self, open_engine: Callable[[str], Engine] = load) -> None:
+        self._open = open_engine
+
+    def complete(self, ask: Request, model: str, wire: Wire) -> Iterator[Event]:
+        """Stream an answer; see :class:`grn.llm.port.Provider`. Greedy unless a temperature is given."""
+        try:
+            engine = self._open(model)
+            fields = body(ask, engine)
+        except GrnError as error:
+            raise Fault(error, billed="no") from error
+        usage, reason = Usage(), "end"
+        started = False
+        for chunk in engine.stream(fields):
+            wire.frames.append(json.dumps(chunk, ensure_ascii=False, sort_keys=True))
+            if "error" in chunk:
+                raise _fault(chunk["error"])
+            if not started:
+                started = True
+                yield Started(model, usage)
+            for choice in chunk.get("choices", ()):
+                delta = choice.get("delta", choice)
+                if thought := delta.get("reasoning_content"):
+                    yield ThinkingDelta(thought)
+                if text := delta.get("content") or delta.get("text"):
+                    yield TextDelta(text)
+                reason = _REASONS.get(choice.get("finish_reason"), choice.get("finish_reason")) or reason
+            if counted := chunk.get("usage"):
+                usage = read_usage(counted)
+        yield Finished(reason, model, usage)
+
+    def count(self, ask: Request, model: str) -> int | None:
+        """Count the prompt's tokens as the model cuts them; ``None`` for one that answers in turns."""
+        try:
+            engine = self._open(model)
+            return None if engine.chat else engine.count(plain_prompt(ask))
+        except GrnError as error:
+            raise Fault(error, billed="no") from error
+
+    def embed(self, ask: Embedding | Rerank, model: str, wire: Wire) -> Iterator[Event]:
+        """Refuse: the model goes on with texts, and does nothing else."""
+        if isinstance(ask, Rerank):
+            raise _unsupported("the local model does not rerank", "--model rerank-2.5")
+        raise _unsupported("the local model makes no vectors", "--model voyage-4")
+
+
+def body(ask: Request, engine: Engine) -> dict[str, Any]:
+    """Write a request in llama.cpp's words.
+
+    Raises
+    ------
+    UnsupportedError
+        It has tools or attachments, which a local model is not given.
+    """
+    if ask.tools or any(ask.files()):
+        raise UnsupportedError(
+            "a local model is given text only", seen="tools or attachments", hint="--model sonnet, or flash"
+        )
+    fields: dict[str, Any] = {
+        "max_tokens": ask.max_tokens,
+        "temperature": 0.0 if ask.temperature is None else ask.temperature,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        # A warm cache may split the prompt into other batches, and another split may round differently.
+        "cache_prompt": False,
+    }
+    if ask.schema is not None:
+        fields["json_schema" if not engine.chat else "response_format"] = (
+            dict(ask.schema)
+            if not engine.chat
+            else {"type": "json_schema", "json_schema": {"schema": dict(ask.schema)}}
+        )
+    if not engine.chat:
+        return {**fields, "prompt": plain_prompt(ask)}
+    system = [] if ask.system is None else [{"role": "system", "content": ask.system}]
+    turns = [{"role": message.role, "content": _words(message)} for message in ask.messages]
+    return {**fields, "messages": [*system, *turns]}
+
+
+def plain_prompt(ask: Request) -> str:
+    """Give the text that a model without a chat template goes on with: the words, and nothing around them."""
+    return "\n\n".join(
+        [*([ask.system] if ask.system else []), *(_words(message) for message in ask.messages)]
+    )
+
+
+def read_usage(counted: dict[str, Any]) -> Usage:
+    """Read llama.cpp's count, in the OpenAI form: ``prompt_tokens`` includes what the cache gave."""
+    cached = int((counted.get("prompt_tokens_details") or {}).get("cached_tokens") or 0)
+    prompt = int(counted["prompt_tokens"])
+    return Usage(input=prompt - cached, cache_read=cached, output=int(counted["completion_tokens"]))
+
+
+def _words(message: Message) -> str:
+    return "\n\n".join(part.text for part in message.parts if isinstance(part, Text))
+
+
+def _fault(error: dict[str, Any]) -> Fault:
+    return Fault(
+        ProviderError(
+            "the local model refused the call",
+            seen=error.get("message"),
+            hint="a shorter prompt, or another model",
+        ),
+        billed="no",
+    )
+
+
+def _unsupported(what: str, hint: str) -> Fault:
+    return Fault(UnsupportedError(what, hint=hint), billed="no")

@@ -1,0 +1,139 @@
+"""The file of money, as numbered steps: what was reserved, what was billed, what may be spent.
+
+The rules are the ledger's (``grn.ledger.migrations``): a released step is never edited, records are
+append-only and triggers refuse every change of them. One table is no record but a sum over records,
+``totals``, kept so that a reservation costs the same in a full month as in an empty one;
+:meth:`grn.llm.spend.Book.check` adds the records up again and compares.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from grn.kit.errors import LedgerError
+
+# "grnS": tells this file from any other SQLite file (https://www.sqlite.org/fileformat.html, offset 68).
+APPLICATION_ID = 0x67726E53
+
+
+def _append_only(table: str, same: str) -> tuple[str, ...]:
+    refuse = "BEGIN SELECT RAISE(ABORT, 'the book of calls is append-only'); END"
+    return (
+        f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} {refuse}",
+        f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {refuse}",
+        f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
+        f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {same}) {refuse}",
+    )
+
+
+_FIRST = (
+    # What a call may cost at most, written before it is made.
+    """
+    CREATE TABLE reservations (
+        seq INTEGER PRIMARY KEY,
+        call TEXT NOT NULL UNIQUE,
+        made_ns INTEGER NOT NULL,
+        month TEXT NOT NULL,          -- UTC, 2026-11: that of the reservation, whenever it is settled
+        provider TEXT NOT NULL,
+        asked TEXT NOT NULL,          -- the model's name as it was asked for
+        sent TEXT NOT NULL,           -- as it was sent
+        project TEXT NOT NULL,
+        kind TEXT NOT NULL,           -- complete, embed, rerank, batch
+        amount_pusd INTEGER NOT NULL CHECK (amount_pusd >= 0),
+        price TEXT NOT NULL,          -- the price list's row of that moment, JSON
+        owner TEXT NOT NULL           -- the process that has to settle it
+    )
+    """,
+    "CREATE INDEX reservations_by_month ON reservations (provider, month, seq)",
+    # How it ended. One row a call.
+    """
+    CREATE TABLE settlements (
+        seq INTEGER PRIMARY KEY,
+        call TEXT NOT NULL UNIQUE REFERENCES reservations (call),
+        settled_ns INTEGER NOT NULL,
+        how TEXT NOT NULL,            -- reported, estimated, refused, assumed
+        cost_pusd INTEGER NOT NULL CHECK (cost_pusd >= 0),
+        served TEXT,                  -- the model that answered
+        request_id TEXT,
+        tokens TEXT NOT NULL,         -- usage by class, JSON
+        tier_over INTEGER NOT NULL,   -- prompt length that the tier begins above, 0 for the base
+        attempts INTEGER NOT NULL,
+        first_ms INTEGER,             -- to the first token
+        total_ms INTEGER,
+        tape TEXT,                    -- where the answer was recorded
+        note TEXT                     -- an alarm, or what went wrong
+    )
+    """,
+    # What a call really cost, learned later: from the provider's own account of it.
+    """
+    CREATE TABLE corrections (
+        seq INTEGER PRIMARY KEY,
+        call TEXT NOT NULL REFERENCES settlements (call),
+        made_ns INTEGER NOT NULL,
+        cost_pusd INTEGER NOT NULL CHECK (cost_pusd >= 0),
+        source TEXT NOT NULL
+    )
+    """,
+    "CREATE INDEX corrections_by_call ON corrections (call, seq)",
+    # What may be spent. The newest row of a provider holds.
+    """
+    CREATE TABLE caps (
+        seq INTEGER PRIMARY KEY,
+        made_ns INTEGER NOT NULL,
+        provider TEXT NOT NULL,
+        cap_pusd INTEGER,             -- a month; NULL is no cap
+        funding TEXT NOT NULL         -- prepaid, invoice, free
+    )
+    """,
+    """
+    CREATE TABLE totals (
+        provider TEXT NOT NULL,
+        month TEXT NOT NULL,
+        open_pusd INTEGER NOT NULL,
+        spent_pusd INTEGER NOT NULL,
+        PRIMARY KEY (provider, month)
+    ) WITHOUT ROWID
+    """,
+    *_append_only("reservations", "call = NEW.call OR seq = NEW.seq"),
+    *_append_only("settlements", "call = NEW.call OR seq = NEW.seq"),
+    *_append_only("corrections", "seq = NEW.seq"),
+    *_append_only("caps", "seq = NEW.seq"),
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring a file to the latest version, one transaction a step.
+
+    Raises
+    ------
+    LedgerError
+        The file is of another program, or of a newer version of this one. It is left as it was.
+    """
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if owner != APPLICATION_ID and (owner or version or tables):
+        raise LedgerError(
+            "the file is an SQLite database of another program",
+            seen=f"application_id {owner}",
+            hint="point GRN_HOME to another folder",
+        )
+    if version > len(MIGRATIONS):
+        raise LedgerError(
+            f"the book of calls was written by a newer grn: this one knows versions up to {len(MIGRATIONS)}",
+            seen=version,
+            hint="pip install --upgrade alpha-metaphorica, or set GRN_HOME to another folder",
+        )
+    for number, statements in enumerate(MIGRATIONS[version:], start=version + 1):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in statements:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {number}")
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
