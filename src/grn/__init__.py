@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from grn.kit.errors import GrnError
     from grn.ledger import Ledger
     from grn.quant.judge import validate
+    from grn.quant.lake import lake
     from grn.quant.samples import sample
     from grn.quant.sweep import backtest, sweep
 
@@ -17,11 +18,12 @@ _HOME_OF = {
     "backtest": "grn.quant.sweep",
     "validate": "grn.quant.judge",
     "sample": "grn.quant.samples",
+    "lake": "grn.quant.lake",
     "Ledger": "grn.ledger",
     "GrnError": "grn.kit.errors",
 }
 
-__all__ = ["GrnError", "Ledger", "backtest", "sample", "sweep", "validate"]
+__all__ = ["GrnError", "Ledger", "backtest", "lake", "sample", "sweep", "validate"]
 
 
 def __getattr__(name: str) -> Any:

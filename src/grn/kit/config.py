@@ -23,10 +23,16 @@ class Settings:
     threads
         Threads of the compiled engines; ``None`` takes every core that the process may use. The numbers
         that come out do not depend on it.
+    data_root
+        Folder of the data lake, such as a fast disk of its own; ``None`` is ``lake`` in ``$GRN_HOME``.
+    data_quota_gib
+        Most that the lake may hold, in GiB; ``None`` leaves only the disk as a limit.
     """
 
     memory_gib: float = 24.0
     threads: int | None = None
+    data_root: str | None = None
+    data_quota_gib: float | None = None
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.memory_gib) and self.memory_gib > 0):
@@ -40,6 +46,20 @@ class Settings:
                 "threads must be at least 1",
                 seen=self.threads,
                 hint="leave it out to use every core",
+            )
+        if self.data_root is not None and not Path(self.data_root).expanduser().is_absolute():
+            raise UsageError(
+                "data_root must be a whole path",
+                seen=self.data_root,
+                hint='for example: data_root = "/data/lake"',
+            )
+        if self.data_quota_gib is not None and not (
+            math.isfinite(self.data_quota_gib) and self.data_quota_gib > 0
+        ):
+            raise UsageError(
+                "data_quota_gib must be positive",
+                seen=self.data_quota_gib,
+                hint="for example: data_quota_gib = 500.0",
             )
 
 
@@ -92,4 +112,19 @@ def _settings(table: dict[str, object], source: Path) -> Settings:
             seen=threads,
             hint="threads = 8",
         )
-    return Settings(memory_gib=float(memory_gib), threads=threads)
+    data_root = table.get("data_root", Settings.data_root)
+    if data_root is not None and not isinstance(data_root, str):
+        raise UsageError(
+            f"data_root in {source} must be text", seen=data_root, hint='data_root = "/data/lake"'
+        )
+    quota_gib = table.get("data_quota_gib", Settings.data_quota_gib)
+    if quota_gib is not None and (isinstance(quota_gib, bool) or not isinstance(quota_gib, int | float)):
+        raise UsageError(
+            f"data_quota_gib in {source} must be a number", seen=quota_gib, hint="data_quota_gib = 500.0"
+        )
+    return Settings(
+        memory_gib=float(memory_gib),
+        threads=threads,
+        data_root=data_root,
+        data_quota_gib=None if quota_gib is None else float(quota_gib),
+    )

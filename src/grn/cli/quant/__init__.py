@@ -16,6 +16,12 @@ from grn.cli.lazy import LazyCommand, LazyGroup
         "report": LazyCommand("grn.cli.quant.report:report", "Write the report of a recorded run"),
         "leaks": LazyCommand("grn.cli.quant.leaks:leaks", "Look for knowledge of the future in a strategy"),
         "indicators": LazyCommand("grn.cli.quant.indicators:indicators", "List the indicators"),
+        "pull": LazyCommand("grn.cli.quant.pull:pull", "Fetch market data into the lake"),
+        "import": LazyCommand("grn.cli.quant.import_:import_", "Take CSV or Parquet files into the lake"),
+        "ls": LazyCommand("grn.cli.quant.ls:ls", "List what the lake holds"),
+        "check": LazyCommand("grn.cli.quant.check:check", "Look over what the lake holds"),
+        "repair": LazyCommand("grn.cli.quant.repair:repair", "Mend what `check` found"),
+        "export": LazyCommand("grn.cli.quant.export:export", "Write a series to one file"),
     },
 )
 def quant() -> None:

@@ -1,0 +1,40 @@
+"""The data lake: market data that was fetched once, checked, and is kept where nothing gets lost.
+
+`lake` opens it; commands (``grn quant pull``, ``import``, ``ls``, ``check``, ``repair``, ``export``,
+``record``) fill it and look after it. From top to bottom: `pull`, `load` (files), `check`, `lake`,
+`sources`, `source`, `store`, `manifest`.
+"""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from grn.quant.lake.lake import Lake
+
+__all__ = ["lake"]
+
+
+def lake(root: str | PathLike[str] | None = None) -> Lake:
+    """Open the data lake.
+
+    Parameters
+    ----------
+    root
+        Its folder; default ``data_root`` of the settings, else ``lake`` in ``$GRN_HOME``. It need not exist
+        yet.
+
+    Returns
+    -------
+    Lake
+        Whose ``bars(symbol, interval, adjusted=True)`` and ``trades(symbol)`` are Polars LazyFrames.
+
+    Raises
+    ------
+    UsageError
+        The settings cannot be read.
+    """
+    from grn.quant.lake.lake import open_lake
+
+    return open_lake(root)

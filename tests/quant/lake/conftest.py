@@ -1,0 +1,34 @@
+"""A lake of its own for every test, and sources whose base address is a loopback server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from grn.quant.lake.lake import Lake
+from tests.quant.lake.loopback import Clock, Loopback, World
+
+Place = Callable[..., Lake]
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """Make a lake whose source `name` is asked at a loopback server."""
+    monkeypatch.setenv("GRN_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("GRN_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "home").mkdir()
+
+    def make(server: Loopback, world: World, name: str, *, skew_ns: int = 0, timeout_s: float = 5.0) -> Lake:
+        point(tmp_path / "home", name, server.url, timeout_s)
+        return Lake(tmp_path / "home" / "lake", clock=Clock(world, skew_ns))
+
+    return make
+
+
+def point(home: Path, name: str, url: str, timeout_s: float) -> None:
+    """Write the settings that send a source to an address."""
+    (home / "sources.toml").write_text(
+        f'["{name}"]\nbase_url = "{url}"\nper_s = 10000.0\ntimeout_s = {timeout_s}\n', encoding="utf-8"
+    )
