@@ -17,7 +17,8 @@ from grn.quant.compute import compute
 from grn.quant.engine.choose import Choice
 from grn.quant.engine.plan import Grid
 from grn.quant.metrics.registry import parse_metrics
-from grn.quant.strategy.rules import Direction, Fill, Size
+from grn.quant.strategy.rules import Direction
+from grn.quant.strategy.sizes import Size
 
 Table = dict[str, npt.NDArray[np.float64]]
 """Metric name -> float64 [symbols, pairs]."""
@@ -40,7 +41,7 @@ class Comparison:
     direction: Direction = "long"
     size: Size = field(default_factory=AllCash)
     costs: Costs = field(default_factory=lambda: Costs(fee=0.001))
-    fill: Fill = "close"
+    fill: str = "close"
 
     @property
     def rules(self) -> Rules:

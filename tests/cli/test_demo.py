@@ -50,7 +50,7 @@ def test_the_strategy_is_that_of_the_example() -> None:
     mine = ma_cross()
     assert mine.canonical == example.strategy.canonical
     assert [p.values for p in mine.params] == [p.values for p in example.strategy.params]
-    assert example.rules["costs"].fee == FEE
+    assert example.rules.costs.fee == FEE
     assert example.data == "INDICES"
 
 

@@ -9,13 +9,13 @@ from functools import cached_property
 
 import numpy as np
 
-from grn.quant import AllCash, Bars, Costs, Fraction, Quantity, Rules, Strategy, Value
+from grn.quant import Bars, Rules, Strategy
 from grn.quant.engine.choose import choose_engine
 from grn.quant.engine.emit import print_kernel
 from grn.quant.engine.plan import Grid, Plan, build_grid, build_plan
 from grn.quant.metrics.accumulators import GROUPS
-from grn.quant.strategy.rules import Fill, Size
 from tests.property.markets import make_bars
+from tests.property.rules import Style, draw_style, make_rules
 from tests.property.strategies import Author
 
 NIGHTLY = os.environ.get("GRN_NIGHTLY") == "1"
@@ -27,16 +27,16 @@ ALL_GROUPS = tuple(g.name for g in GROUPS if g.name != "always")
 
 @dataclass(frozen=True)
 class Shape:
-    """One strategy with one fill and one choice of accumulators: what a kernel is printed from."""
+    """One strategy with one style of rules and one choice of accumulators: what a kernel is printed from."""
 
     seed: int
     strategy: Strategy
-    fill: Fill
+    style: Style
     groups: tuple[str, ...]
 
     @cached_property
     def plan(self) -> Plan:
-        return build_plan(self.strategy)
+        return build_plan(self.strategy, self.style.example())
 
     @cached_property
     def grid(self) -> Grid:
@@ -45,7 +45,7 @@ class Shape:
     @cached_property
     def kernel(self) -> str:
         """The printed kernel: two shapes with one text are one shape."""
-        return print_kernel(self.plan, self.grid.params, self.groups, at_next_bar=self.fill == "next_open")
+        return print_kernel(self.plan, self.grid.params, self.groups, self.style.example())
 
     @cached_property
     def engine(self) -> str:
@@ -53,7 +53,7 @@ class Shape:
         return choose_engine(self.strategy).engine
 
     def __str__(self) -> str:
-        return f"make_shape({self.seed}) [{self.strategy}; fill {self.fill}]"
+        return f"make_shape({self.seed}) [{self.strategy}; {self.style}]"
 
 
 @dataclass(frozen=True)
@@ -71,38 +71,22 @@ class Case:
 
 
 def make_shape(seed: int) -> Shape:
-    """The shape of that number."""
+    """The shape of that number: four in ten have neither stops nor any rule beside costs, size and cash."""
     rng = np.random.default_rng([seed, 1])
-    strategy = Author(rng).strategy()
-    fill: Fill = "next_open" if rng.random() < 0.6 else "close"
+    simple = bool(rng.random() < 0.4)
+    parts = bool(rng.random() < 0.5)
+    strategy = Author(rng).strategy(simple=simple, parts=parts)
+    style = draw_style(rng, simple=simple, parts=parts)
     groups = ALL_GROUPS
     if rng.random() < 0.3:
         groups = tuple(g for g in ALL_GROUPS if rng.random() < 0.5)
-    return Shape(seed, strategy, fill, groups)
+    return Shape(seed, strategy, style, groups)
 
 
 def make_case(shape: Shape, number: int) -> Case:
     """Case `number` of a shape."""
     rng = np.random.default_rng([shape.seed, 2, number])
-    return Case(shape, number, make_bars(rng), make_rules(rng, shape.fill))
-
-
-def make_rules(rng: np.random.Generator, fill: Fill) -> Rules:
-    """Rules with costs from none to ruinous."""
-    costs = Costs(
-        fee=float(rng.choice([0.0, 0.001, 0.02])),
-        fixed_fee=float(rng.choice([0.0, 0.0, 0.0, 0.5, 40.0])),
-        slippage=float(rng.choice([0.0, 0.0, 0.0005, 0.03])),
-    )
-    sizes: tuple[Size, ...] = (
-        AllCash(),
-        AllCash(),
-        Fraction(float(rng.uniform(0.05, 1.0))),
-        Quantity(float(rng.choice([1.0, 3.5, 70.0, 1e4]))),
-        Value(float(rng.choice([50.0, 900.0, 2e4]))),
-    )
-    cash = float(rng.choice([10_000.0, 1_000.0, 37.5]))
-    return Rules(fill=fill, costs=costs, size=sizes[int(rng.integers(len(sizes)))], cash=cash)
+    return Case(shape, number, make_bars(rng), make_rules(rng, shape.style))
 
 
 def shapes_of(block: int) -> Iterator[Shape]:

@@ -32,9 +32,20 @@ def make_bars(
     ts_ns = start + np.cumsum(gaps).astype(np.int64) * spacing
     columns = {
         "open": opens, "high": high, "low": low, "close": close, "volume": volume,
-        "score": score, "flag": flag,
+        "score": score, "flag": flag, "typical": (high + low + close) / 3.0, **draw_events(rng, close),
     }  # fmt: skip
     return Bars(symbol=symbol, ts_ns=ts_ns, columns=columns)
+
+
+def draw_events(
+    rng: np.random.Generator, close: npt.NDArray[np.float64]
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Dividends, splits and funding rates on a few bars each; missing means none."""
+    n = len(close)
+    dividend = np.where(rng.random(n) < 0.08, close * rng.uniform(0.0, 0.05, n), 0.0)
+    split = np.where(rng.random(n) < 0.05, rng.choice([2.0, 0.5, 3.0, 0.1, 1.5], n), np.nan)
+    funding = np.where(rng.random(n) < 0.3, rng.normal(0.0, 0.01, n), np.nan)
+    return {"dividend": dividend, "split": split, "funding": funding}
 
 
 def draw_length(rng: np.random.Generator) -> int:

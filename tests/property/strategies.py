@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from grn.quant import Strategy, exp, is_missing, log, maximum, minimum, param, tf, when
+from grn.quant import (
+    Limit,
+    StopEntry,
+    StopLoss,
+    Strategy,
+    TakeProfit,
+    TimeStop,
+    TrailingStop,
+    exp,
+    is_missing,
+    log,
+    maximum,
+    minimum,
+    param,
+    tf,
+    when,
+)
 from grn.quant.indicators.registry import INDICATORS, ParamSpec
 from grn.quant.strategy.expr import DAY, Const, Expr, Param, lift
 from grn.quant.strategy.indicators import build
+from grn.quant.strategy.orders import EntryOrder, Stop
 from grn.quant.strategy.words import col
 from tests.property import steps
 
@@ -159,20 +177,55 @@ class Author:
             return steps.through_text(self.column())
         return self.pick(options)
 
-    def strategy(self) -> Strategy:
-        """A strategy in one of the five forms that signals can take."""
+    def strategy(self, *, simple: bool = True, parts: bool = True) -> Strategy:
+        """A strategy in one of the five forms that signals can take; a simple one has no stops and orders."""
         depth = int(self.rng.integers(1, 4))
         form = str(self.rng.choice(["long", "short", "both", "four", "four", "entry-only"]))
         where = None
         if self.rng.random() < 0.2:
             where = (self.length > 2) | (self.level < 10.0)
         entry, leave = self.signal(depth), self.signal(depth)
+        orders = {} if simple else self.orders(parts=parts)
         match form:
             case "long" | "short" | "both":
-                return Strategy(entry, leave, direction=form, where=where)
+                return Strategy(entry, leave, direction=form, where=where, **orders)
             case "entry-only":
-                return Strategy(entry, lift(False), where=where)
-        return Strategy(entry, leave, self.signal(depth), self.signal(depth), where=where)
+                return Strategy(entry, lift(False), where=where, **orders)
+        return Strategy(entry, leave, self.signal(depth), self.signal(depth), where=where, **orders)
+
+    def orders(self, *, parts: bool) -> dict[str, Any]:
+        """Stops, an entry order and a scale, each now and then."""
+        stops: list[Stop] = []
+        if self.rng.random() < 0.75:
+            kinds = (StopLoss, TakeProfit, TrailingStop)
+            for _ in range(int(self.rng.integers(1, 5))):
+                kind = kinds[int(self.rng.integers(3))]
+                part = float(self.rng.choice([1.0, 0.5, 0.3])) if parts else 1.0
+                stops.append(kind(**self.level_of(kind), part=part))
+        if self.rng.random() < 0.3:
+            bars = param("bars", [1, 4]) if self.rng.random() < 0.5 else int(self.rng.integers(1, 6))
+            stops.append(TimeStop(bars))
+        order: EntryOrder | None = None
+        if self.rng.random() < 0.35:
+            maker = (Limit, StopEntry)[int(self.rng.integers(2))]
+            expires = None if self.rng.random() < 0.3 else int(self.rng.integers(1, 5))
+            near = col("close") * float(self.rng.choice([0.99, 0.997, 1.0, 1.003, 1.01]))
+            order = maker(self.number(1) if self.rng.random() < 0.15 else near, expires)
+        scale = None
+        if self.rng.random() < 0.15:
+            scale = abs(col("score")) if self.rng.random() < 0.5 else lift(0.5)
+        return {"stops": stops, "entry_order": order, "scale": scale}
+
+    def level_of(self, kind: type[StopLoss | TakeProfit | TrailingStop]) -> dict[str, Any]:
+        """Where a level lies: near the entry, so that bars reach it."""
+        choice = self.rng.random()
+        if choice < 0.5:
+            share = float(self.rng.choice([0.001, 0.01, 0.03]))
+            return {"percent": param("share", [0.004, 0.02]) if self.rng.random() < 0.3 else share}
+        if choice < 0.8 or kind is TrailingStop:
+            spread = col("high") - col("low")
+            return {"distance": spread * 0.7 if self.rng.random() < 0.7 else abs(self.number(1))}
+        return {"price": self.number(1) if self.rng.random() < 0.2 else col("low") * 0.998}
 
     def signal(self, depth: int) -> Expr:
         """A condition that tends to hold now and then: a random one is often true always or never."""

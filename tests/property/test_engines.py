@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from grn.quant.engine import cpu, reference
+from grn.quant.engine.account import LEG
+from grn.quant.engine.market import build_market
 from grn.quant.engine.path import trace
 from grn.quant.engine.plan import Grid, build_layout
 from grn.quant.engine.series import Evaluator
@@ -74,13 +76,13 @@ def compare_paths(case: Case) -> int:
     """Hold the traced path of one combination to the reference's; returns its number of legs."""
     binding = case.shape.grid.binding(case.number % len(case.shape.grid))
     evaluator = Evaluator(case.bars, jit=False)
-    signals = [reference.truths(s, evaluator, binding) for s in case.shape.plan.signals]
-    equity, position, legs = reference.path(signals, case.bars, case.rules)
+    market = build_market(case.bars, case.rules)
+    equity, position, _, legs = reference.path(case.shape.plan, evaluator, binding, market, case.rules)
     traced = trace(case.shape.strategy, case.bars, case.rules, binding)
     same = (
         same_bits(np.array(equity), traced.equity)
         and same_bits(np.array(position), traced.position)
-        and same_bits(np.array(legs).reshape(-1, 8), traced.legs)
+        and same_bits(np.array(legs).reshape(-1, LEG), traced.legs)
     )
     assert same, f"the traced path differs at {binding} in {case}"
     return len(legs)

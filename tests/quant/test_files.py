@@ -9,7 +9,9 @@ import pytest
 from grn.kit.errors import StrategyError, UsageError
 from grn.quant.files import StrategyFile, load_strategy_file
 from grn.quant.schema import load_bars
-from grn.quant.strategy.rules import Costs
+from grn.quant.strategy.costs import Costs
+from grn.quant.strategy.rules import Rules
+from grn.quant.strategy.sizes import Fraction
 from tests.quant.markets import random_walk
 
 HEAD = "from grn.quant import Costs, Strategy, close\n"
@@ -28,7 +30,7 @@ def test_a_file_with_a_strategy_is_all_it_takes(tmp_path: Path) -> None:
     found = load(tmp_path, ONE, "golden_cross.py")
     assert found.strategy.name == "golden_cross"
     assert found.data is None
-    assert found.rules == {}
+    assert found.rules == Rules()
     assert found.path == tmp_path / "golden_cross.py"
 
 
@@ -166,10 +168,18 @@ def test_one_strategy_under_any_name_will_do(tmp_path: Path) -> None:
 def test_rules_of_the_file_are_read(tmp_path: Path) -> None:
     """costs, fill, size and cash, where they are defined."""
     text = ONE + 'from grn.quant import Fraction\ncosts = Costs(fee=0.002)\nfill = "close"\n'
-    assert load(tmp_path, text + "size = Fraction(0.5)\ncash = 500\n").rules.keys() == {
-        "costs", "fill", "size", "cash",
-    }  # fmt: skip
-    assert load(tmp_path, text).rules == {"costs": Costs(fee=0.002), "fill": "close"}
+    found = load(tmp_path, text + "size = Fraction(0.5)\ncash = 500\n").rules
+    assert found == Rules("close", Costs(fee=0.002), Fraction(0.5), 500.0)
+    assert load(tmp_path, text).rules == Rules("close", Costs(fee=0.002))
+
+
+def test_a_file_may_define_all_rules_at_once(tmp_path: Path) -> None:
+    """`rules` is the whole of them; a rule that is named alone stands in its place there."""
+    text = ONE + 'from grn.quant import Rules\nrules = Rules(fill="close", cash=300)\n'
+    assert load(tmp_path, text).rules == Rules(fill="close", cash=300.0)
+    assert load(tmp_path, text + "cash = 500\n").rules == Rules(fill="close", cash=500.0)
+    with pytest.raises(UsageError, match="rules must be a Rules object"):
+        load(tmp_path, ONE + "rules = {}\n")
 
 
 @pytest.mark.parametrize(

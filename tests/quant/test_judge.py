@@ -16,9 +16,10 @@ from grn.quant.judge import sweep_shuffled, validate
 from grn.quant.metrics.registry import parse_metrics
 from grn.quant.result import SweepResult
 from grn.quant.schema import load_bars
+from grn.quant.strategy.costs import Costs
 from grn.quant.strategy.expr import param
 from grn.quant.strategy.indicators import sma
-from grn.quant.strategy.rules import Costs, Rules
+from grn.quant.strategy.rules import Rules
 from grn.quant.strategy.strategy import Strategy
 from grn.quant.strategy.words import close
 from grn.quant.validate.sharpe import deflated_sharpe_ratio, expected_max_sharpe, probabilistic_sharpe_ratio

@@ -14,6 +14,7 @@ from grn.quant.leaks import LeakReport, find_leaks
 from grn.quant.schema import load_bars
 from grn.quant.strategy.expr import lift, param
 from grn.quant.strategy.indicators import sma
+from grn.quant.strategy.rules import Rules
 from grn.quant.strategy.step import step
 from grn.quant.strategy.strategy import Strategy
 from grn.quant.strategy.words import close, col, log, tf
@@ -202,7 +203,7 @@ def test_rounding_is_no_leak() -> None:
 def test_every_example_is_clean(path: Path) -> None:
     """What we show others must not leak: checked on the first three years of the example's own data."""
     loaded = load_strategy_file(path)
-    bars = tuple(b.head(756) for b in load_bars(loaded.data, loaded.strategy.needs("close")))
+    bars = tuple(b.head(756) for b in load_bars(loaded.data, loaded.strategy.needs(Rules(fill="close"))))
     found = find_leaks(loaded.strategy, bars, cuts=8, combinations=3)
     assert found.clean
     assert found.unchecked == ()

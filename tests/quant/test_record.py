@@ -16,10 +16,12 @@ from grn.quant import record
 from grn.quant.engine.plan import build_grid
 from grn.quant.indicators.registry import get
 from grn.quant.schema import Bars, load_bars
+from grn.quant.strategy.costs import Costs
 from grn.quant.strategy.expr import param
 from grn.quant.strategy.indicators import ema, sma
 from grn.quant.strategy.plain import from_plain, to_plain
-from grn.quant.strategy.rules import AllCash, Costs, Fraction, Quantity, Rules, Value
+from grn.quant.strategy.rules import Rules
+from grn.quant.strategy.sizes import AllCash, Fraction, Quantity, Value
 from grn.quant.strategy.strategy import Strategy
 from grn.quant.strategy.words import close, col
 from tests.quant.markets import cross, random_walk

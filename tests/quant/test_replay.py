@@ -17,9 +17,10 @@ from grn.quant import compute
 from grn.quant import replay as room
 from grn.quant.judge import validate
 from grn.quant.replay import replay
+from grn.quant.strategy.costs import Costs
 from grn.quant.strategy.expr import param
 from grn.quant.strategy.indicators import sma
-from grn.quant.strategy.rules import Costs, Fraction
+from grn.quant.strategy.sizes import Fraction
 from grn.quant.strategy.step import step
 from grn.quant.strategy.strategy import Strategy
 from grn.quant.strategy.words import close, tf

@@ -16,8 +16,9 @@ from grn.ledger import Ledger
 from grn.quant.metrics.from_returns import path_metrics
 from grn.quant.metrics.registry import METRICS, parse_metrics
 from grn.quant.result import SweepResult
+from grn.quant.strategy.costs import Costs
 from grn.quant.strategy.expr import param
-from grn.quant.strategy.rules import Costs, Quantity
+from grn.quant.strategy.sizes import Quantity
 from grn.quant.strategy.strategy import Strategy
 from grn.quant.strategy.words import close, col
 from tests.quant.markets import cross, two_walks
@@ -77,7 +78,7 @@ class TestByHand:
         assert frame["position"].to_list() == [0.0, 10.0, 10.0, 10.0, 10.0, 0.0, 10.0, 10.0]
 
     def test_orders(self) -> None:
-        """Three orders: buy, sell, buy; nothing forced."""
+        """Three orders: buy, sell, buy; all by signal."""
         frame = run().orders(0)
         assert frame["ts"].to_list() == [day(2), day(6), day(7)]
         assert frame["side"].to_list() == ["buy", "sell", "buy"]
@@ -85,7 +86,7 @@ class TestByHand:
         assert frame["price"].to_list() == [10.0, 13.0, 13.0]
         assert frame["value"].to_list() == [100.0, 130.0, 130.0]
         assert frame["fees"].to_list() == [0.0, 0.0, 0.0]
-        assert frame["forced"].to_list() == [False] * 3
+        assert frame["reason"].to_list() == ["signal"] * 3
 
     def test_trades(self) -> None:
         """One closed trade of +30 on 100; an open one marked at 117 against 130, -13, which is -10 %."""
@@ -207,7 +208,7 @@ def test_an_account_can_be_ruined() -> None:
     frame = market([10.0, 10.0, 12.0, 21.0, 11.0, 13.0, 13.0, 11.7])
     found = run(strategy, frame)
     assert found.equity(0)["equity"].to_list() == [100.0, 100.0, 80.0, -10.0, -10.0, -10.0, -10.0, -10.0]
-    assert found.orders(0)["forced"].to_list() == [False, True]
+    assert found.orders(0)["reason"].to_list() == ["signal", "ruin"]
     assert found.path(0).returns.tolist()[4:] == [0.0] * 4
     assert found.trades(0)["pnl"].to_list() == [-110.0]
 

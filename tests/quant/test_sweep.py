@@ -21,9 +21,10 @@ from grn.ledger import Ledger
 from grn.quant import compute
 from grn.quant.metrics.registry import DEFAULT
 from grn.quant.schema import load_bars
+from grn.quant.strategy.costs import Costs
 from grn.quant.strategy.expr import param
 from grn.quant.strategy.indicators import sma
-from grn.quant.strategy.rules import Costs, Fraction
+from grn.quant.strategy.sizes import Fraction
 from grn.quant.strategy.step import step
 from grn.quant.strategy.strategy import Strategy
 from grn.quant.strategy.words import close, col

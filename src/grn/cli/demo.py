@@ -101,7 +101,7 @@ def measure(strategy: Strategy, ledger: Ledger) -> Measured:
     from grn.quant.schema import load_bars
     from grn.quant.sweep import sweep
 
-    bars = load_bars(DATA, strategy.needs("next_open"))
+    bars = load_bars(DATA, strategy.needs(Rules()))
     rules, metrics = Rules(costs=Costs(fee=FEE)), parse_metrics()
     began = time.perf_counter()
     one = pin_grid(strategy, {"fast": 10, "slow": 50})

@@ -10,6 +10,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from grn.quant.features.arrow_cache import map_arrow
+    from grn.quant.features.as_of import join_as_of
+    from grn.quant.features.bars import dollar_bars, tick_bars, time_bars, volume_bars
+    from grn.quant.features.calendar import exchange_sessions, with_calendar, with_sessions
+    from grn.quant.features.collecting import collect
+    from grn.quant.features.cross_section import with_cross_section
+    from grn.quant.features.imbalance import imbalance_bars
+    from grn.quant.features.labels import triple_barrier
+    from grn.quant.features.returns import with_returns
+    from grn.quant.features.volatility import with_volatility
     from grn.quant.leaks import find_leaks
     from grn.quant.result import SweepResult
     from grn.quant.samples import sample
@@ -38,7 +48,17 @@ if TYPE_CHECKING:
         wma,
         zscore,
     )
-    from grn.quant.strategy.rules import AllCash, Costs, Fraction, Quantity, Rules, Value
+    from grn.quant.strategy.costs import Costs
+    from grn.quant.strategy.orders import Limit, StopEntry, StopLoss, TakeProfit, TimeStop, TrailingStop
+    from grn.quant.strategy.rules import Conflicts, Events, Instrument, Margin, Rules, StopRules
+    from grn.quant.strategy.sizes import (
+        AllCash,
+        EquityFraction,
+        Fraction,
+        Quantity,
+        Value,
+        VolatilityTarget,
+    )
     from grn.quant.strategy.step import step
     from grn.quant.strategy.strategy import Strategy
     from grn.quant.strategy.words import (
@@ -61,33 +81,52 @@ if TYPE_CHECKING:
 
 # One line per name: where it lives.  tests/house hold it against the imports above.
 _HOME_OF = {
-    "AllCash": "grn.quant.strategy.rules",
+    "AllCash": "grn.quant.strategy.sizes",
     "Bars": "grn.quant.schema",
-    "Costs": "grn.quant.strategy.rules",
+    "Conflicts": "grn.quant.strategy.rules",
+    "Costs": "grn.quant.strategy.costs",
+    "EquityFraction": "grn.quant.strategy.sizes",
+    "Events": "grn.quant.strategy.rules",
     "Expr": "grn.quant.strategy.expr",
-    "Fraction": "grn.quant.strategy.rules",
-    "Quantity": "grn.quant.strategy.rules",
+    "Fraction": "grn.quant.strategy.sizes",
+    "Instrument": "grn.quant.strategy.rules",
+    "Limit": "grn.quant.strategy.orders",
+    "Margin": "grn.quant.strategy.rules",
+    "Quantity": "grn.quant.strategy.sizes",
     "Rules": "grn.quant.strategy.rules",
+    "StopEntry": "grn.quant.strategy.orders",
+    "StopLoss": "grn.quant.strategy.orders",
+    "StopRules": "grn.quant.strategy.rules",
     "Strategy": "grn.quant.strategy.strategy",
     "SweepResult": "grn.quant.result",
+    "TakeProfit": "grn.quant.strategy.orders",
+    "TimeStop": "grn.quant.strategy.orders",
+    "TrailingStop": "grn.quant.strategy.orders",
     "Validation": "grn.quant.validate.validation",
-    "Value": "grn.quant.strategy.rules",
+    "Value": "grn.quant.strategy.sizes",
+    "VolatilityTarget": "grn.quant.strategy.sizes",
     "atr": "grn.quant.strategy.indicators",
     "bollinger": "grn.quant.strategy.indicators",
     "close": "grn.quant.strategy.words",
     "col": "grn.quant.strategy.words",
+    "collect": "grn.quant.features.collecting",
     "correlation": "grn.quant.strategy.indicators",
+    "dollar_bars": "grn.quant.features.bars",
     "donchian": "grn.quant.strategy.indicators",
     "ema": "grn.quant.strategy.indicators",
+    "exchange_sessions": "grn.quant.features.calendar",
     "exp": "grn.quant.strategy.words",
     "find_leaks": "grn.quant.leaks",
     "high": "grn.quant.strategy.words",
+    "imbalance_bars": "grn.quant.features.imbalance",
     "is_missing": "grn.quant.strategy.words",
+    "join_as_of": "grn.quant.features.as_of",
     "kalman_trend": "grn.quant.strategy.indicators",
     "load_bars": "grn.quant.schema",
     "log": "grn.quant.strategy.words",
     "low": "grn.quant.strategy.words",
     "macd": "grn.quant.strategy.indicators",
+    "map_arrow": "grn.quant.features.arrow_cache",
     "maximum": "grn.quant.strategy.words",
     "minimum": "grn.quant.strategy.words",
     "obv": "grn.quant.strategy.indicators",
@@ -107,9 +146,18 @@ _HOME_OF = {
     "step": "grn.quant.strategy.step",
     "stochastic": "grn.quant.strategy.indicators",
     "tf": "grn.quant.strategy.words",
+    "tick_bars": "grn.quant.features.bars",
+    "time_bars": "grn.quant.features.bars",
+    "triple_barrier": "grn.quant.features.labels",
     "volume": "grn.quant.strategy.words",
+    "volume_bars": "grn.quant.features.bars",
     "vwap": "grn.quant.strategy.indicators",
     "when": "grn.quant.strategy.words",
+    "with_calendar": "grn.quant.features.calendar",
+    "with_cross_section": "grn.quant.features.cross_section",
+    "with_returns": "grn.quant.features.returns",
+    "with_sessions": "grn.quant.features.calendar",
+    "with_volatility": "grn.quant.features.volatility",
     "wma": "grn.quant.strategy.indicators",
     "zscore": "grn.quant.strategy.indicators",
 }
@@ -117,31 +165,50 @@ _HOME_OF = {
 __all__ = [
     "AllCash",
     "Bars",
+    "Conflicts",
     "Costs",
+    "EquityFraction",
+    "Events",
     "Expr",
     "Fraction",
+    "Instrument",
+    "Limit",
+    "Margin",
     "Quantity",
     "Rules",
+    "StopEntry",
+    "StopLoss",
+    "StopRules",
     "Strategy",
     "SweepResult",
+    "TakeProfit",
+    "TimeStop",
+    "TrailingStop",
     "Validation",
     "Value",
+    "VolatilityTarget",
     "atr",
     "bollinger",
     "close",
     "col",
+    "collect",
     "correlation",
+    "dollar_bars",
     "donchian",
     "ema",
+    "exchange_sessions",
     "exp",
     "find_leaks",
     "high",
+    "imbalance_bars",
     "is_missing",
+    "join_as_of",
     "kalman_trend",
     "load_bars",
     "log",
     "low",
     "macd",
+    "map_arrow",
     "maximum",
     "minimum",
     "obv",
@@ -161,9 +228,18 @@ __all__ = [
     "step",
     "stochastic",
     "tf",
+    "tick_bars",
+    "time_bars",
+    "triple_barrier",
     "volume",
+    "volume_bars",
     "vwap",
     "when",
+    "with_calendar",
+    "with_cross_section",
+    "with_returns",
+    "with_sessions",
+    "with_volatility",
     "wma",
     "zscore",
 ]

@@ -45,14 +45,14 @@ def memory_budget_gib(wanted_gib: float | None = None) -> tuple[float, str]:
 
 
 def price_gib(
-    strategy: Strategy, n_combinations: int, bars: Sequence[Bars], metrics: Sequence[Metric]
+    strategy: Strategy, rules: Rules, n_combinations: int, bars: Sequence[Bars], metrics: Sequence[Metric]
 ) -> float:
     """Peak memory of a sweep in GiB, from its sizes alone: nothing is allocated.
 
     Counted: one symbol's table of series (twice: all outputs of an indicator are kept beside it), what each
     combination reads and sums up, and the frame of all symbols (twice: it is assembled from columns).
     """
-    plan = build_plan(strategy)
+    plan = build_plan(strategy, rules)
     rows = sum(math.prod(len(p.values) for p in find_params(leaf)) for leaf in plan.leaves)
     n_params = len(strategy.params)
     n_sums = len(accumulator_names(_groups(metrics)))
@@ -64,6 +64,7 @@ def price_gib(
 
 def check_price(
     strategy: Strategy,
+    rules: Rules,
     grid: Grid,
     bars: Sequence[Bars],
     metrics: Sequence[Metric],
@@ -77,7 +78,7 @@ def check_price(
     BudgetError
         The message has the price and the budget.
     """
-    need_gib = price_gib(strategy, len(grid), bars, metrics)
+    need_gib = price_gib(strategy, rules, len(grid), bars, metrics)
     if need_gib > budget_gib:
         raise BudgetError(
             f"the sweep needs {need_gib:,.3g} GiB of {budget_gib:.3g} GiB ({source})",
@@ -132,7 +133,7 @@ def run_engine(
     progress: Advance | None = None,
 ) -> list[Array]:
     """Accumulators per symbol: float64 [C, accumulators] each."""
-    plan = build_plan(strategy)
+    plan = build_plan(strategy, rules)
     if engine == "reference":
         sums = []
         for one in bars:

@@ -21,10 +21,11 @@ from typing import Any
 from grn.kit.errors import GrnError, StrategyError, UsageError
 from grn.quant.strategy.advice import explain
 from grn.quant.strategy.expr import Expr
-from grn.quant.strategy.rules import Rules
+from grn.quant.strategy.rules import Rules, merge_rules
 from grn.quant.strategy.strategy import Strategy
 
 RULES = ("costs", "fill", "size", "cash")
+"""Rules that a file may name alone, beside or in place of `rules`."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class StrategyFile:
     path: Path
     strategy: Strategy
     data: Any
-    rules: Mapping[str, Any]
+    rules: Rules
 
 
 def load_strategy_file(path: str | Path) -> StrategyFile:
@@ -71,9 +72,9 @@ def load_strategy_file(path: str | Path) -> StrategyFile:
                 data = data()
     if isinstance(data, str | Path) and (file.parent / data).is_file():
         data = file.parent / data
-    rules = {k: vars(module)[k] for k in RULES if k in vars(module)}
+    given = {k: vars(module)[k] for k in RULES if k in vars(module)}
     with _explained("the rules of the strategy file raised an error", path, full):
-        Rules(**rules)
+        rules = merge_rules(vars(module).get("rules"), **given)
     return StrategyFile(file, _only_strategy(vars(module), file), data, rules)
 
 

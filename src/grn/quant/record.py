@@ -134,7 +134,7 @@ def unpack_bars(data: bytes) -> Bars:
 def record_trials(ledger: Ledger, run: str, result: SweepResult) -> int:
     """Enter every combination on every symbol as a trial; return the watermark that counts them all."""
     name = strategy_key(result.strategy)
-    columns = result.strategy.needs(result.rules.fill)
+    columns = result.strategy.needs(result.rules)
     watermark = 0
     for one, sharpes in zip(result.bars, result.trial_sharpes, strict=True):
         keys = trial_keys(result.strategy, result.grid, result.rules, one.digest(columns))

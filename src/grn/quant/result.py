@@ -312,6 +312,4 @@ class SweepResult:
 
 def path_sums(path: Path) -> dict[str, float]:
     """Accumulators that returns do not determine (trades, exposure, turnover, fees), from a finished path."""
-    from grn.quant.engine.reference import accumulate_legs
-
-    return accumulate_legs(path.legs.tolist()) | {"bars_in": float(np.count_nonzero(path.position))}
+    return {**path.tallies, "bars_in": float(np.count_nonzero(path.position))}

@@ -21,7 +21,9 @@ from grn.quant.metrics.annualise import common_periods_per_year
 from grn.quant.metrics.registry import Metric, parse_metrics
 from grn.quant.result import SweepResult
 from grn.quant.schema import Bars, load_bars
-from grn.quant.strategy.rules import AllCash, Costs, Fill, Rules, Size
+from grn.quant.strategy.costs import Costs
+from grn.quant.strategy.rules import Rules, merge_rules
+from grn.quant.strategy.sizes import Size
 from grn.quant.strategy.settings import with_values
 from grn.quant.strategy.strategy import Strategy
 
@@ -33,10 +35,11 @@ def sweep(
     strategy: Strategy,
     data: BarSource,
     *,
+    rules: Rules | None = None,
     costs: Costs | None = None,
-    fill: Fill = "next_open",
+    fill: str | None = None,
     size: Size | None = None,
-    cash: float = 10_000.0,
+    cash: float | None = None,
     metrics: str | Sequence[str] | None = None,
     engine: str = "auto",
     threads: int | None = None,
@@ -54,8 +57,10 @@ def sweep(
         What to run; its parameters span the grid.
     data
         A Polars frame, a file, a sample name or bars (see `load_bars`).
+    rules
+        The rules of execution (see :class:`Rules`); each symbol has an account of its own.
     costs, fill, size, cash
-        The rules (see :class:`Rules`); each symbol has an account of its own.
+        These rules in place of those in `rules`.
     metrics
         names, "default" (all that one pass gives) or "all".
     engine
@@ -80,13 +85,13 @@ def sweep(
     DataError, StrategyError, UsageError
         The inputs do not make sense.
     """
-    rules = Rules(fill=fill, costs=costs or Costs(), size=size or AllCash(), cash=cash)
+    rules = merge_rules(rules, costs=costs, fill=fill, size=size, cash=cash)
     _check_arguments(strategy, ledger, periods_per_year)
     check_threads(threads)
     budget_gib, source = memory_budget_gib(memory_gib)
     grid = build_grid(strategy, budget_gib)
     request = _prepare(strategy, data, grid, rules, metrics, engine, periods_per_year, command, pinned=False)
-    check_price(strategy, grid, request.bars, request.metrics, budget_gib, source)
+    check_price(strategy, rules, grid, request.bars, request.metrics, budget_gib, source)
     return _run(request, ledger, threads=threads, progress=progress)
 
 
@@ -95,10 +100,11 @@ def backtest(
     data: BarSource,
     params: Mapping[str, float] | None = None,
     *,
+    rules: Rules | None = None,
     costs: Costs | None = None,
-    fill: Fill = "next_open",
+    fill: str | None = None,
     size: Size | None = None,
-    cash: float = 10_000.0,
+    cash: float | None = None,
     metrics: str | Sequence[str] | None = "all",
     engine: str = "auto",
     periods_per_year: float | None = None,
@@ -115,7 +121,7 @@ def backtest(
         raise UsageError(
             "params maps names to values", seen=repr(params)[:60], hint='{"fast": 10, "slow": 50}'
         )
-    rules = Rules(fill=fill, costs=costs or Costs(), size=size or AllCash(), cash=cash)
+    rules = merge_rules(rules, costs=costs, fill=fill, size=size, cash=cash)
     # Built again with these values: what the engines derive from a parameter's values (how far a lag reaches
     # back, whether a window is allowed) must hold for the value that is run.
     strategy = with_values(strategy, params or {})
@@ -176,7 +182,7 @@ def _prepare(
             hint="rename it in the strategy",
         )
     choice = choose_engine(strategy, engine)
-    columns = strategy.needs(rules.fill)
+    columns = strategy.needs(rules)
     bars = load_bars(data, columns)
     year = common_periods_per_year({b.symbol: b.ts_ns for b in bars}) if ppy is None else ppy
     inputs = record.describe(strategy, bars, rules, columns, [m.name for m in chosen], year)

@@ -15,7 +15,7 @@ from tests.quant.markets import cross, two_walks
 SETTING = ("-p", "fast=3", "-p", "slow=8")
 
 COLUMNS = {
-    "orders": ["order", "ts", "side", "units", "price", "value", "fees", "forced"],
+    "orders": ["order", "ts", "side", "units", "price", "value", "fees", "reason"],
     "trades": [
         "trade", "direction", "units", "entry_ts", "entry_price", "exit_ts", "exit_price", "fees", "pnl",
         "return", "bars", "status",

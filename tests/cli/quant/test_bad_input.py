@@ -279,7 +279,7 @@ def test_a_disk_that_fills_up_while_writing_leaves_the_old_file(
         (["--cash", "0"], "cash must be above 0"),
         (["--fill", "open"], "--fill"),
         (["--size", "half"], "unknown size (seen: 'half')"),
-        (["--size", "fraction:2"], "Fraction must be above 0 and at most 1"),
+        (["--size", "fraction:2"], "a size above the leverage can never be bought in full"),
         (["--size", "quantity:"], "unknown size (seen: 'quantity:')"),
         (["--size", "value:-1"], "Value must be above 0"),
         (["--metrics", "sharpe,nope"], "unknown metric (seen: 'nope')"),

@@ -4,7 +4,7 @@ import pytest
 
 from grn.cli.quant.options import parse_settings, parse_size
 from grn.kit.errors import BudgetError, UsageError
-from grn.quant.strategy.rules import AllCash, Fraction, Quantity, Value
+from grn.quant.strategy.sizes import AllCash, Fraction, Quantity, Value
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import grn as package
 from grn.kit.paths import ledger_dir
 from grn.ledger import Ledger
 from grn.quant.metrics.registry import DEFAULT
-from grn.quant.strategy.rules import Costs
+from grn.quant.strategy.costs import Costs
 from tests.cli.quant.conftest import Grn
 from tests.quant.markets import cross, two_walks
 

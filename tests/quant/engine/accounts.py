@@ -8,12 +8,13 @@ import numpy as np
 
 from grn.quant import Bars, Costs, Rules, Strategy, col
 from grn.quant.engine import cpu, reference
+from grn.quant.engine.account import CLOSE_LEG, FORCED_LEG, LEG, OPEN_LEG
+from grn.quant.engine.market import build_market
 from grn.quant.engine.path import Path, trace
 from grn.quant.engine.plan import build_grid, build_layout, build_plan
 from grn.quant.engine.series import Evaluator
-from grn.quant.engine.walk import CLOSE_LEG, FORCED_LEG, OPEN_LEG
 from grn.quant.metrics.accumulators import GROUPS, accumulator_names
-from grn.quant.strategy.rules import AllCash, Fill, Size
+from grn.quant.strategy.sizes import AllCash, Size
 
 GROUP_NAMES = tuple(g.name for g in GROUPS if g.name != "always")
 LEGS = {OPEN_LEG: "open", CLOSE_LEG: "close", FORCED_LEG: "forced"}
@@ -42,7 +43,7 @@ def run(
     bars: Bars,
     strategy: Strategy = FOUR,
     *,
-    fill: Fill = "close",
+    fill: str = "close",
     size: Size | None = None,
     fee: float = 0.0,
     fixed_fee: float = 0.0,
@@ -51,16 +52,16 @@ def run(
 ) -> tuple[Path, dict[str, float]]:
     """Run on reference, cpu and as a trace, hold all three to the same bits, and return path and sums."""
     rules = Rules(fill, Costs(fee, fixed_fee, slippage), size or AllCash(), cash)
-    plan, grid = build_plan(strategy), build_grid(strategy, 1.0)
+    plan, grid = build_plan(strategy, rules), build_grid(strategy, 1.0)
     truth = reference.run(plan, grid, bars, rules, GROUP_NAMES)
     fused = cpu.run(plan, build_layout(plan, grid), grid, bars, rules, GROUP_NAMES, threads=1)
     assert truth.tobytes() == fused.tobytes()
-    signals = [reference.truths(s, Evaluator(bars, jit=False), {}) for s in plan.signals]
-    equity, position, legs = reference.path(signals, bars, rules)
+    evaluator = Evaluator(bars, jit=False)
+    equity, position, _, legs = reference.path(plan, evaluator, {}, build_market(bars, rules), rules)
     traced = trace(strategy, bars, rules, {})
     assert np.array(equity).tobytes() == traced.equity.tobytes()
     assert np.array(position).tobytes() == traced.position.tobytes()
-    assert np.array(legs).reshape(-1, 8).tobytes() == traced.legs.tobytes()
+    assert np.array(legs).reshape(-1, LEG).tobytes() == traced.legs.tobytes()
     return traced, dict(zip(accumulator_names(GROUP_NAMES), truth[0].tolist(), strict=True))
 
 

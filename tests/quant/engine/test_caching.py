@@ -60,7 +60,7 @@ def test_all_machine_code_is_in_the_cache_folder(filled: tuple[Path, Path, str])
     """Kernel, walk, account and indicator: nothing is written beside the source."""
     cache, source, _ = filled
     names = " ".join(p.name for p in files(cache / "numba", "*.nbi"))
-    for part in ("grn_kernel_", "walk.walk_", "account.open_leg_", "averages.ema_"):
+    for part in ("grn_kernel_", "walk.walk_", "account.open_units_", "averages.ema_"):
         assert part in names
     assert files(source, "*.nb[ic]") == []
 
@@ -88,7 +88,7 @@ def test_an_edited_account_is_compiled_anew(filled: tuple[Path, Path, str]) -> N
     cache, source, printed = filled
     account = source / "grn/quant/engine/account.py"
     text = account.read_text(encoding="utf-8")
-    edited = text.replace("spend = size * cash", "spend = 0.5 * size * cash")
+    edited = text.replace("spend = size * (free", "spend = 0.5 * size * (free")
     assert edited != text
     account.write_text(edited, encoding="utf-8")
     of_kernel, of_walk = run(cache, source).split()

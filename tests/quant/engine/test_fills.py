@@ -174,7 +174,7 @@ def test_a_ruined_short_is_closed_and_never_trades_again() -> None:
     assert path.position.tolist() == [-100.0, -100.0, 0.0, 0.0, 0.0]
     assert path.returns.tolist() == [0.0, -0.5, -2.0, 0.0, 0.0]
     assert (sums["dd_peak"], sums["dd_trough"], sums["dd_bars"]) == (1000.0, -500.0, 4)
-    assert path.orders()["forced"].to_list() == [False, True]
+    assert path.orders()["reason"].to_list() == ["signal", "ruin"]
 
 
 def test_ruin_cancels_an_order_that_waits() -> None:

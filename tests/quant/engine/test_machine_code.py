@@ -9,7 +9,7 @@ from typing import Any
 import numba
 import pytest
 
-from grn.quant import Strategy, close, param, sma
+from grn.quant import Rules, Strategy, close, param, sma
 from grn.quant.engine import compiled
 from grn.quant.engine.cpu import compile_kernel
 from grn.quant.engine.emit import print_kernel
@@ -39,11 +39,11 @@ def kernel() -> tuple[Callable[..., None], object]:
     level = close * 1.01 + fast * sma(close, slow)
     strategy = Strategy(sma(close, fast) > level, sma(close, fast) < level, direction="both")
     source = print_kernel(
-        build_plan(strategy), strategy.params, [group.name for group in GROUPS], at_next_bar=True
+        build_plan(strategy, Rules()), strategy.params, [group.name for group in GROUPS], Rules()
     )
     table, column = F64[:, ::1], F64[::1]
-    rules = (F64, F64, F64, I64, F64, F64)
-    types = numba.void(table, numba.int32[:, ::1], table, column, column, *rules, I64, I64, table)
+    market = numba.types.UniTuple(column, 10)
+    types = numba.void(table, numba.int32[:, ::1], table, market, column, column, F64, I64, I64, table)
     return compile_kernel(source), types
 
 
@@ -79,9 +79,10 @@ def test_the_search_finds_a_fused_instruction() -> None:
 def test_the_walk_rounds_every_operation() -> None:
     """The walk, and with it the account that is inlined into it, is compiled without contraction."""
     flags, column = numba.boolean[::1], F64[::1]
-    rules = (numba.boolean, F64, F64, F64, I64, F64, F64)
-    types = I64(flags, flags, flags, flags, column, column, *rules, column, column, column, F64[:, ::1])
-    machine, llvm = anew(compiled.walk, types)
+    table, market = F64[:, ::1], numba.types.UniTuple(column, 10)
+    account = (column, column, column, table, table)
+    types = I64(flags, flags, flags, flags, table, market, column, column, F64, *account)
+    machine, llvm = anew(compiled.functions["walk"], types)
     assert "fmul double" in llvm
     assert not FUSED.findall(machine)
     assert not RELAXED.findall(llvm)

@@ -137,7 +137,7 @@ RULES = {
     "fee as text": (lambda: Costs(fee="0.1 %"), "finite number"),
     "NaN slippage": (lambda: Costs(slippage=float("nan")), "finite number"),
     "negative fixed fee": (lambda: Costs(fixed_fee=-1), "fixed_fee must be at least 0"),
-    "fraction above one": (lambda: Fraction(1.5), "Fraction must be above 0"),
+    "fraction above one": (lambda: Rules(size=Fraction(1.5)), "above the leverage"),
     "fraction of zero": (lambda: Fraction(0), "Fraction must be above 0"),
     "no quantity": (lambda: Quantity(0), "Quantity must be above 0"),
     "endless value": (lambda: Value(float("inf")), "finite number"),

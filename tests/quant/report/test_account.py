@@ -12,7 +12,7 @@ from grn.quant.report.costs import add_up, vary
 from grn.quant.report.months import by_month
 from grn.quant.report.subject import Subject
 from grn.quant.result import SweepResult
-from grn.quant.strategy.rules import Costs
+from grn.quant.strategy.costs import Costs
 from grn.quant.strategy.strategy import Strategy
 from grn.quant.strategy.words import close
 from grn.quant.sweep import sweep

@@ -12,7 +12,9 @@ from grn.quant.report.words import describe_param, describe_rules, describe_stra
 from grn.quant.strategy.expr import param
 from grn.quant.strategy.indicators import rsi, sma
 from grn.quant.strategy.plain import from_plain, to_plain
-from grn.quant.strategy.rules import Costs, Fraction, Quantity, Rules, Value
+from grn.quant.strategy.costs import Costs
+from grn.quant.strategy.rules import Rules
+from grn.quant.strategy.sizes import Fraction, Quantity, Value
 from grn.quant.strategy.strategy import Strategy
 from grn.quant.strategy.words import close, col, is_missing
 from tests.quant.markets import cross

@@ -7,7 +7,9 @@ import pytest
 
 from grn.kit.canonical import canonical_json
 from grn.kit.errors import UsageError
-from grn.quant.strategy.rules import AllCash, Costs, Fraction, Quantity, Rules, Size, Value
+from grn.quant.strategy.costs import Costs
+from grn.quant.strategy.rules import Margin, Rules
+from grn.quant.strategy.sizes import AllCash, Fraction, Quantity, Size, Value
 
 ALL = [
     Rules(),
@@ -54,20 +56,21 @@ def test_costs_are_checked_by_name_and_value(name: str, value: object, says: str
 
 @pytest.mark.parametrize(
     ("make", "value"),
-    [(Fraction, 0.0), (Fraction, 1.01), (Fraction, -1), (Quantity, 0), (Quantity, math.inf), (Value, -5),
+    [(Fraction, 0.0), (Fraction, -1), (Quantity, 0), (Quantity, math.inf), (Value, -5),
      (Value, math.nan), (Value, True)],
 )  # fmt: skip
 def test_sizes_are_checked(make: type[Fraction], value: float) -> None:
-    """Nothing, more than everything, and what is no number are no sizes."""
+    """Nothing, less than nothing, and what is no number are no sizes."""
     with pytest.raises(UsageError, match=f"{make.__name__} must be"):
         make(value)
 
 
 def test_a_fraction_may_be_all() -> None:
-    """Fraction(1) is allowed, and the message of one above says so."""
-    assert Fraction(1).value == 1.0
-    with pytest.raises(UsageError, match="above 0 and at most 1"):
-        Fraction(2)
+    """Fraction(1) is allowed, one above it takes leverage, and the message names both numbers."""
+    assert Rules(size=Fraction(1)).size.value == 1.0
+    with pytest.raises(UsageError, match=r"above the leverage.*Fraction\(value=2.0\), leverage 1"):
+        Rules(size=Fraction(2))
+    assert Rules(size=Fraction(2), margin=Margin(leverage=2)).leverage == 2.0
 
 
 def test_rules_refuse_what_is_no_rule() -> None:

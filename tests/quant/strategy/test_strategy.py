@@ -6,6 +6,7 @@ import pytest
 from grn.kit.errors import StrategyError
 from grn.quant.strategy.expr import Const, param
 from grn.quant.strategy.indicators import session_vwap, sma
+from grn.quant.strategy.rules import Rules
 from grn.quant.strategy.strategy import NEVER, Strategy, is_never
 from grn.quant.strategy.words import close, col, high, log, low, open_, tf, volume
 from tests.quant.strategy.nodes import decay
@@ -118,14 +119,17 @@ def test_columns_are_those_that_the_signals_read() -> None:
     assert Strategy(UP, DOWN, short_entry=col("s")).columns == ("close", "s")
 
 
+AT_CLOSE = Rules(fill="close")
+
+
 def test_needs_adds_the_prices_of_the_fill() -> None:
     """`close` marks the account; `open` is needed to fill at it; the day is derived from the timestamps."""
     plain = Strategy(col("score") > 1, HIGH)
-    assert plain.needs("close") == ("close", "high", "score")
-    assert plain.needs("next_open") == ("close", "high", "open", "score")
-    assert Strategy(session_vwap() > 1, DOWN).needs("close") == ("close", "high", "low", "volume")
+    assert plain.needs(AT_CLOSE) == ("close", "high", "score")
+    assert plain.needs(Rules()) == ("close", "high", "open", "score")
+    assert Strategy(session_vwap() > 1, DOWN).needs(AT_CLOSE) == ("close", "high", "low", "volume")
     by_weekday = Strategy(pl.col("ts").dt.weekday() == 1, DOWN)  # type: ignore[arg-type]
-    assert by_weekday.needs("close") == ("close",)
+    assert by_weekday.needs(AT_CLOSE) == ("close",)
 
 
 def test_the_identity_is_the_four_conditions() -> None:

@@ -50,7 +50,6 @@ def backtest(
     from grn.kit.errors import UsageError
     from grn.quant.files import load_strategy_file
     from grn.quant.schema import load_bars
-    from grn.quant.strategy.rules import Rules
     from grn.quant.sweep import backtest as run_backtest
 
     check_frame_output(output)
@@ -62,7 +61,7 @@ def backtest(
         )
     loaded = load_strategy_file(file)
     chosen_rules = read_rules(loaded, **rules)
-    bars = load_bars(pick_data(loaded, data), loaded.strategy.needs(chosen_rules.get("fill", Rules().fill)))
+    bars = load_bars(pick_data(loaded, data), loaded.strategy.needs(chosen_rules))
     names = [b.symbol for b in bars]
     if symbol is not None and symbol not in names:
         raise UsageError("the data has no such symbol", seen=symbol, hint=", ".join(names))
@@ -73,7 +72,7 @@ def backtest(
         metrics=metrics or "all",
         engine=engine,
         command="quant backtest",
-        **chosen_rules,
+        rules=chosen_rules,
     )
     frame = result.frame
     if show != "metrics":

@@ -32,9 +32,10 @@ def leaks(file: Path, data: str | None, cuts: int, combinations: int, as_json: b
     from grn.quant.leaks import find_leaks
     from grn.quant.schema import load_bars
     from grn.quant.schema.stamps import stamp
+    from grn.quant.strategy.rules import Rules
 
     loaded = load_strategy_file(file)
-    bars = load_bars(pick_data(loaded, data), loaded.strategy.needs("close"))
+    bars = load_bars(pick_data(loaded, data), loaded.strategy.needs(Rules(fill="close")))
     found = find_leaks(loaded.strategy, bars, cuts=cuts, combinations=combinations)
     rows = [
         {

@@ -13,7 +13,8 @@ from grn.kit.errors import UsageError
 
 if TYPE_CHECKING:
     from grn.quant.files import StrategyFile
-    from grn.quant.strategy.rules import Size
+    from grn.quant.strategy.rules import Rules
+    from grn.quant.strategy.sizes import Size
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
@@ -48,28 +49,23 @@ def read_rules(
     slippage: float | None,
     size_text: str | None,
     cash: float | None,
-) -> dict[str, Any]:
+) -> Rules:
     """Rules of a run: the command line's, else the file's, else the defaults."""
     from dataclasses import replace
 
-    from grn.quant.strategy.rules import Costs, Rules
-
-    rules = dict(file.rules)
-    given = {"fee": fee, "fixed_fee": fixed_fee, "slippage": slippage}
-    rules["costs"] = replace(rules.get("costs", Costs()), **{k: v for k, v in given.items() if v is not None})
-    if fill is not None:
-        rules["fill"] = fill
-    if size_text is not None:
-        rules["size"] = parse_size(size_text)
-    if cash is not None:
-        rules["cash"] = cash
-    Rules(**rules)  # says what is wrong, before anything is loaded
-    return rules
+    costs: dict[str, Any] = {"fee": fee, "fixed_fee": fixed_fee, "slippage": slippage}
+    given: dict[str, Any] = {
+        "costs": replace(file.rules.costs, **{k: v for k, v in costs.items() if v is not None}),
+        "fill": fill,
+        "size": None if size_text is None else parse_size(size_text),
+        "cash": cash,
+    }
+    return replace(file.rules, **{k: v for k, v in given.items() if v is not None})
 
 
 def parse_size(text: str) -> Size:
     """``all``, ``fraction:0.5``, ``quantity:10`` or ``value:1000``."""
-    from grn.quant.strategy.rules import AllCash, Fraction, Quantity, Value
+    from grn.quant.strategy.sizes import AllCash, Fraction, Quantity, Value
 
     kind, _, number = text.partition(":")
     if text == "all":

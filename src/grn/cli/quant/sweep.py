@@ -67,10 +67,10 @@ def sweep(
 
         write_plan(
             strategy,
+            chosen_rules,
             chosen_data,
             metrics,
             engine,
-            chosen_rules.get("fill", "next_open"),
             as_json=as_json,
         )
         return
@@ -80,7 +80,7 @@ def sweep(
     with Progress("sweep", unit="combinations") as progress:
         result = run_sweep(
             strategy, chosen_data, metrics=metrics, engine=engine, threads=threads, progress=progress.advance,
-            command="quant sweep", **chosen_rules,
+            command="quant sweep", rules=chosen_rules,
         )  # fmt: skip
     if output is not None:
         save_frame(result.frame, output)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from grn.quant.result import SweepResult
+    from grn.quant.strategy.rules import Rules
     from grn.quant.strategy.strategy import Strategy
 
 SHOWN = ("total_return", "cagr", "sharpe", "max_drawdown", "trades", "win_rate", "exposure", "fees")
@@ -146,7 +147,7 @@ def plain_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def write_plan(
-    strategy: Strategy, data: Any, metrics: str | None, engine: str, fill: str, *, as_json: bool
+    strategy: Strategy, rules: Rules, data: Any, metrics: str | None, engine: str, *, as_json: bool
 ) -> None:
     """Print what a sweep would run and what it takes."""
     from grn.cli.output import write_facts, write_json
@@ -157,18 +158,18 @@ def write_plan(
     from grn.quant.schema import load_bars
 
     budget, source = memory_budget_gib()
-    bars = load_bars(data, strategy.needs(fill))
+    bars = load_bars(data, strategy.needs(rules))
     grid = build_grid(strategy, budget)
     chosen = parse_metrics(metrics)
     choice = choose_engine(strategy, engine)
-    plan = build_plan(strategy)
+    plan = build_plan(strategy, rules)
     facts: dict[str, object] = {
         "strategy": str(strategy),
         "data": "; ".join(f"{b.symbol}: {len(b):,} bars" for b in bars),
         "combinations": len(grid),
         "bar_combinations": len(grid) * sum(map(len, bars)),
         "series": len(build_layout(plan, grid).series),
-        "memory_gib": round(price_gib(strategy, len(grid), bars, chosen), 3),
+        "memory_gib": round(price_gib(strategy, rules, len(grid), bars, chosen), 3),
         "budget_gib": round(budget, 3),
         "budget_from": source,
         "engine": choice.engine,

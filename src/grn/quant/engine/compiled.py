@@ -1,50 +1,62 @@
-"""The account and the walk, compiled from the very functions that the reference engine runs."""
+"""The simulation compiled, from the very functions that the reference engine runs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from grn.kit.files import sha256_hex
-from grn.quant.engine import account
-from grn.quant.engine import walk as _walk
+from grn.quant.engine import account, forms, holding, levels, market, signals, tariff, terms, walk, working
 from grn.quant.jit import load_or_compile, place_cache
+from grn.quant.strategy import orders
 
 place_cache()
 
 import numba  # noqa: E402  # the place of its cache comes first
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
+_COMPILED: tuple[ModuleType, ...] = (tariff, account, levels, holding, signals, working, walk)
+_CONSTANTS: tuple[ModuleType, ...] = (terms, forms, market, orders)
 
 DIGEST = sha256_hex(
-    *(Path(str(module.__file__)).read_bytes() for module in (account, _walk)), repr(_OPTIONS).encode()
+    *(Path(str(module.__file__)).read_bytes() for module in (*_COMPILED, *_CONSTANTS)),
+    repr(_OPTIONS).encode(),
 )
 """Of all that the machine code here depends on, Numba apart."""
 
 
-def _renamed(function: Callable[..., Any], **names: object) -> FunctionType:
-    """The same code with compiled functions in place of the plain ones it calls by name.
+def _compile() -> dict[str, Any]:
+    """Every function of the compiled modules by name, calling one another in place of the plain ones.
 
-    Numba's disk cache notices a change in a function's own file only, and the account is compiled into the
-    walk.  The copy is therefore named after both files and the options: an edit is never served stale.
+    Numba's disk cache notices a change in a function's own file only, and they are compiled into each other.
+    Each copy is therefore named after all files and the options: an edit is never served stale.
     """
-    assert isinstance(function, FunctionType)
-    copy = FunctionType(function.__code__, {**function.__globals__, **names}, function.__name__)
-    copy.__module__ = function.__module__
-    copy.__qualname__ = f"{function.__qualname__}_{DIGEST[:12]}"
-    return copy
+    found: dict[str, Any] = {}
+    for module in _COMPILED:
+        space = {**module.__dict__, **found}
+        for name, function in list(module.__dict__.items()):
+            if isinstance(function, FunctionType) and function.__module__ == module.__name__:
+                copy = FunctionType(function.__code__, space, name, function.__defaults__)
+                copy.__module__ = function.__module__
+                copy.__qualname__ = f"{function.__qualname__}_{DIGEST[:12]}"
+                space[name] = found[name] = numba.njit(**_OPTIONS)(copy)
+    return found
 
 
-decide = numba.njit(**_OPTIONS)(_renamed(account.decide))
-close_leg = numba.njit(**_OPTIONS)(_renamed(account.close_leg))
-open_leg = numba.njit(**_OPTIONS)(_renamed(account.open_leg))
-walk = numba.njit(**_OPTIONS)(_renamed(_walk.walk, decide=decide, close_leg=close_leg, open_leg=open_leg))
+functions = _compile()
+"""The compiled functions by name: kernels import them from here."""
 
 
 def prepare(function: Any, arguments: Sequence[object]) -> None:
     """Load or compile the walk, or a kernel, for arguments like these; a damaged cache is written anew."""
     type_of: Callable[[object], Any] = numba.typeof
-    types = tuple(map(type_of, arguments))
-    load_or_compile(function, types, decide, close_leg, open_leg)
+    load_or_compile(function, tuple(map(type_of, arguments)), *functions.values())
+
+
+def __getattr__(name: str) -> Any:
+    """A compiled function by its name."""
+    if name not in functions:
+        raise AttributeError(name)
+    return functions[name]

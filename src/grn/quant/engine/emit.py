@@ -1,287 +1,324 @@
-"""Printing: a strategy's conditions as the source of one fused kernel.
+"""Printing: a strategy's conditions and rules as the source of one fused kernel.
 
-The printed function walks one combination at a time through all bars with its account in local variables:
-signals, orders, marking to market and the accumulators in one pass, nothing kept per bar.  It does what
-`engine.walk` does, skipping only what cannot change a bit: while no position is held, equity and peak stand
-still and every return is exactly zero.
+The printed function walks one combination at a time through all bars: signals, orders, levels, marking to
+market and the accumulators in one pass, nothing kept per bar.  It does what `engine.walk` does, with the same
+compiled functions wherever money moves, and skips only what cannot change a bit: while no position is held,
+equity and peak stand still and every return is exactly zero; a rule that cannot act is not printed.
 
-Two kernels with the same text are the same kernel: the text is the cache key (`engine.cpu`).
+The hot loop keeps a copy of cash, position and nearest levels in variables; after anything that changes the
+account it reads them again.  Two kernels with the same text are the same kernel: the text is the cache key
+(`engine.cpu`).
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
+from grn.quant.engine import account as slots
+from grn.quant.engine import forms, market
+from grn.quant.engine import terms as places
 from grn.quant.engine.plan import Plan
+from grn.quant.engine.statements import Block, Printer
 from grn.quant.metrics.accumulators import accumulator_names
-from grn.quant.strategy.expr import SYMBOLS, Binary, Const, Expr, Key, Lag, Param, Unary, When
+from grn.quant.strategy.expr import Expr, Param
+from grn.quant.strategy.rules import Conflicts, Rules
 from grn.quant.strategy.strategy import is_never
 
-KERNEL_ARGUMENTS: Final = (
-    "table, rows, params, fill, close, fee, fixed, slippage, size_kind, size, initial, first, last, out"
-)
+KERNEL_ARGUMENTS: Final = "table, rows, params, market, form, terms, initial, first, last, out"
+ACT: Final = "act(account, terms, form, ticket, levels, {action}, fill[t], True, volume[t], t, log)"
 
 
-_EXPOSURE: Final = ("                if position != 0.0:", "                    bars_in += 1.0")
-_LAST_SPELL: Final = (
-    "        if below_since >= 0 and n - below_since > dd_longest:",
-    "            dd_longest = n - below_since",
-    "        dd_bars = float(dd_longest)",
-)
+@dataclass(frozen=True)
+class Features:
+    """What a kernel has to print beside conditions and accumulators."""
+
+    at_next: bool
+    at_open: bool
+    levels: bool
+    trails: bool
+    order: bool
+    carries: bool
+    imposes: bool
+    """Whether something can stand above the signals: a time stop, a stop that fills late, scarce volume."""
+    plain: bool
+    """Whether conflicting signals cancel and a position is neither added to nor reduced."""
+    margin: bool
 
 
-class _Block:
-    """Statements of one straight-line piece of code; equal sub-expressions are printed once."""
-
-    def __init__(self, printer: _Printer, indent: int) -> None:
-        self.printer, self.indent = printer, indent
-        self.lines: list[str] = []
-        self.names: dict[tuple[Key, str], str] = {}
-
-    def value(self, node: Expr, shift: str = "") -> str:
-        """Name of a variable that holds the node's value `shift` bars ago (`shift` is printed code)."""
-        match node:
-            case Const():
-                return repr(node.value) if node.kind == "bool" else _literal(float(node.value))
-            case Param():
-                return self.printer.param(node)
-            case Lag():
-                n = f"int({self.printer.param(node.n)})" if isinstance(node.n, Param) else str(node.n)
-                return self.value(node.operand, shift if n == "0" else f"{shift} - {n}")
-        known = self.names.get((node.key, shift))
-        if known is None:
-            code = self._code(node, shift)
-            known = self.names[node.key, shift] = self.printer.fresh()
-            self.lines.append(f"{' ' * self.indent}{known} = {code}")
-        return known
-
-    def _code(self, node: Expr, shift: str) -> str:
-        if node.series:
-            load = f"a{self.printer.leaf(node)}[i{shift}]"
-            return load if node.kind == "float" else f"{load} == 1.0"
-        if isinstance(node, Binary):
-            a, b = self.value(node.left, shift), self.value(node.right, shift)
-            match node.op:
-                case "minimum":
-                    return f"{a} if ({a} < {b} or {a} != {a}) else {b}"
-                case "maximum":
-                    return f"{a} if ({a} > {b} or {a} != {a}) else {b}"
-                case "ne":
-                    return f"({a} < {b}) | ({a} > {b})"
-                case "xor":
-                    return f"{a} != {b}"
-            return f"{a} {SYMBOLS[node.op]} {b}"
-        if isinstance(node, When):
-            test, yes, no = (self.value(c, shift) for c in node.children)
-            return f"{yes} if {test} else {no}"
-        assert isinstance(node, Unary)
-        x = self.value(node.operand, shift)
-        return {
-            "neg": f"-{x}",
-            "abs": f"abs({x})",
-            "sqrt": f"sqrt({x})",
-            "not": f"not {x}",
-            "truth": f"({x} < 0.0) | ({x} > 0.0)",
-            "missing": f"{x} != {x}",
-        }[node.op]
-
-
-def _literal(value: float) -> str:
-    """Shortest text that reads back as the same float64."""
-    return (
-        repr(value) if math.isfinite(value) else ("nan" if value != value else "inf" if value > 0 else "-inf")
+def find_features(plan: Plan, rules: Rules) -> Features:
+    """What the form and the rules make necessary."""
+    n = plan.form.numbers
+    levels = n[forms.STOPS] > 0.0
+    by_signal = "signal" in (rules.stop_rules.stop_fill, rules.stop_rules.target_fill)
+    return Features(
+        at_next=rules.at_next_bar,
+        at_open=n[forms.AT_OPEN] > 0.0,
+        levels=levels,
+        trails=n[forms.TRAILS] > 0.0,
+        order=n[forms.ORDER] > 0.0,
+        carries=n[forms.CARRIES] > 0.0,
+        imposes=n[forms.TIMED] > 0.0
+        or rules.volume_share is not None
+        or (levels and (by_signal or rules.stop_rules.after == "skip")),
+        plain=rules.conflicts == Conflicts() and rules.accumulate == "no",
+        margin=rules.margin is not None and rules.margin.maintenance > 0.0,
     )
 
 
-class _Printer:
-    """Numbers leaves, parameters and variables of one kernel."""
-
-    def __init__(self, plan: Plan, params: Sequence[Param]) -> None:
-        self._leaf = {leaf.key: i for i, leaf in enumerate(plan.leaves)}
-        self._param = {p.name: i for i, p in enumerate(params)}
-        self._count = 0
-
-    def leaf(self, node: Expr) -> int:
-        return self._leaf[node.key]
-
-    def param(self, node: Param) -> str:
-        return f"p{self._param[node.name]}"
-
-    def fresh(self) -> str:
-        self._count += 1
-        return f"v{self._count}"
-
-
-def print_kernel(plan: Plan, params: Sequence[Param], groups: Sequence[str], *, at_next_bar: bool) -> str:
-    """Source of the kernel for these conditions, these accumulator groups and this fill.
+def print_kernel(plan: Plan, params: Sequence[Param], groups: Sequence[str], rules: Rules) -> str:
+    """Source of the kernel for this plan, these accumulator groups and rules of this kind.
 
     The kernel takes `KERNEL_ARGUMENTS`: table float64 [rows, pad + T], rows int32 [C, leaves], params
-    float64 [C, P], fill and close float64 [T], the rules as numbers, the range of combinations, and out
+    float64 [C, P], the market's columns, form and rules as numbers, the range of combinations, and out
     float64 [C, accumulators], in the order of `metrics.accumulators.accumulator_names`.
     """
-    printer = _Printer(plan, params)
+    printer = Printer(plan, params)
     has = set(groups)
-    needs_return = bool(has & {"moments", "shape", "downside", "omega"})
-    needs_peak = bool(has & {"drawdown", "duration"})
+    f = find_features(plan, rules)
+    body = [*_overnight(f), *_range(f)]
+    if f.at_next:
+        body += _execution(f)
+    body += [*_levels(f), *_working(f), *_trailing(f), *_decision(printer, plan, f)]
+    if not f.at_next:
+        body += _execution(f)
+    body += _close(f, has)
+    return "\n".join([*_head(plan, params, has, f), *_indent(12, body), *_tail(groups)]) + "\n"
+
+
+def _indent(n: int, lines: Iterable[str]) -> list[str]:
+    return [f"{' ' * n}{line}" for line in lines]
+
+
+def _head(plan: Plan, params: Sequence[Param], has: set[str], f: Features) -> list[str]:
+    """From the arguments to the first bar."""
     used = sorted({p.name for p in params})
     position = {p.name: i for i, p in enumerate(params)}
-    lines = [
+    stops = int(plan.form.numbers[forms.STOPS])
+    columns = {
+        "open_": market.OPEN, "high": market.HIGH, "low": market.LOW, "close": market.CLOSE,
+        "fill": market.FILL, "volume": market.VOLUME, "dividends": market.DIVIDENDS, "splits": market.SPLITS,
+        "funding": market.FUNDING, "years": market.YEARS,
+    }  # fmt: skip
+    peaks = has & {"drawdown", "duration"}
+    return [
         f"def kernel({KERNEL_ARGUMENTS}):",
+        *(f"    {name} = market[{k}]" for name, k in columns.items()),
         "    n = close.shape[0]",
+        f"    account = np.zeros({slots.SLOTS})",
+        f"    ticket = np.ones({forms.FIRST_LEVEL + stops})",
+        f"    levels = np.full({2 * stops}, nan)",
+        f"    log = np.zeros((0, {slots.LEG}))",
+        f"    multiplier = terms[{places.MULTIPLIER}]",
+        *([f"    maintenance = terms[{places.MAINTENANCE}]"] if f.margin else []),
+        *([f"    trails_close = terms[{places.TRAILS_CLOSE}] > 0.0"] if f.trails else []),
         "    for c in range(first, last):",
         *(f"        a{i} = table[rows[c, {i}]]" for i in range(len(plan.leaves))),
         *(f"        p{position[name]} = params[c, {position[name]}]" for name in used),
-        "        cash = initial",
-        "        position = 0.0",
-        "        basis = 0.0",
+        "        open_account(account, initial)",
+        *_indent(8, _reload(f)),
         "        equity = initial",
         "        previous = initial",
-        *(f"        {name} = 0.0" for name in _locals(has)),
-        *(
-            ["        peak = initial", "        dd_peak = initial", "        dd_trough = initial"]
-            if needs_peak
-            else []
-        ),
+        *(f"        {name} = 0.0" for name in _sums(has)),
+        *(f"        {name} = initial" for name in (("peak", "dd_peak", "dd_trough") if peaks else ())),
         *(["        below_since = -1", "        dd_longest = 0"] if "duration" in has else []),
         "        action = 0",
         "        for t in range(n):",
         f"            i = t + {plan.pad}",
         "            moved = False",
     ]
-    if at_next_bar:
-        lines += _orders(has) + _decision(printer, plan)
-    else:
-        lines += _decision(printer, plan) + _orders(has)
-    lines += [
-        "            if position != 0.0 or moved:",
-        "                equity = cash + position * close[t]",
-        "                if equity <= 0.0:",
-        *_ruin(has),
-        *(["                r = equity / previous - 1.0", *_returns(has)] if needs_return else []),
-        "                previous = equity",
-        *(_peaks(has) if needs_peak else []),
-        *(_EXPOSURE if "exposure" in has else []),
-        "                if equity <= 0.0:",
-        "                    break",
-        *(_LAST_SPELL if "duration" in has else []),
-        *(f"        out[c, {k}] = {name}" for k, name in enumerate(accumulator_names(groups))),
-    ]  # fmt: skip
-    return "\n".join(lines) + "\n"
 
 
-def _locals(has: set[str]) -> list[str]:
-    """Accumulators that start at zero."""
-    return [n for n in accumulator_names(has) if n not in ("equity", "dd_peak", "dd_trough", "dd_bars")]
+def _sums(has: set[str]) -> list[str]:
+    """Accumulators that the kernel itself sums up, from zero."""
+    others = {"equity", "dd_peak", "dd_trough", "dd_bars", *slots.TALLIES}
+    return [n for n in accumulator_names(has) if n not in others]
 
 
-def _decision(printer: _Printer, plan: Plan) -> list[str]:
-    """Code that sets `action` from the signals and the position held, as `account.decide` does.
+def _reload(f: Features) -> list[str]:
+    """Read what the loop keeps of the account again."""
+    kept = [("cash", slots.CASH), ("position", slots.UNITS)]
+    kept += [("lower", slots.LOWER), ("upper", slots.UPPER)] if f.levels else []
+    kept += [("best", slots.BEST)] if f.trails else []
+    kept += [("working", slots.WORKING)] if f.order else []
+    return [f"{name} = account[{slot}]" for name, slot in kept]
 
-    With one side only, nothing but what the position makes relevant is evaluated: the exit while in the
-    market, the entry while out of it, and the opposite condition only where it could cancel.
-    """
+
+def _overnight(f: Features) -> list[str]:
+    if not f.carries:
+        return []
+    return [
+        "if t > 0 and (position != 0.0 or splits[t] != 1.0):",
+        "    hold(account, terms, form, ticket, levels, close[t - 1], open_[t], years[t], splits[t],"
+        " dividends[t], funding[t])",
+        *_indent(4, _reload(f)),
+    ]
+
+
+def _range(f: Features) -> list[str]:
+    """What of the bar a position sees: all of it, unless it is opened inside."""
+    return ["opening = open_[t]", "lowest = low[t]", "highest = high[t]"] if f.levels else []
+
+
+def _execution(f: Features) -> list[str]:
+    """Carry out `action` at ``fill[t]``."""
+    inside = [
+        "    if opened:",
+        "        opening = nan",
+        "        lowest = close[t]",
+        "        highest = close[t]",
+    ]
+    return [
+        "if action != 0:",
+        "    moved = True",
+        f"    opened = {ACT.format(action='action')}",
+        *_indent(4, _reload(f)),
+        *(inside if f.levels and f.at_next and not f.at_open else []),
+    ]
+
+
+def _levels(f: Features) -> list[str]:
+    if not f.levels:
+        return []
+    return [
+        "if position != 0.0 and (lowest <= lower or highest >= upper):",
+        "    moved = True",
+        "    judge_levels(account, terms, form, levels, opening, lowest, highest, t, log)",
+        *_indent(4, _reload(f)),
+    ]
+
+
+def _working(f: Features) -> list[str]:
+    if not f.order:
+        return []
+    seen = [
+        "    if seen > 0:",
+        "        lowest = close[t] if seen == 3 else low[t]",
+        "        highest = close[t] if seen == 2 else high[t]",
+    ]
+    return [
+        "if working != 0.0:",
+        "    seen = work_order(account, terms, form, ticket, levels, open_[t], high[t], low[t], close[t],"
+        " volume[t], t, log)",
+        "    moved = True",
+        *_indent(4, _reload(f)),
+        *(seen if f.levels else []),
+    ]
+
+
+def _trailing(f: Features) -> list[str]:
+    if not f.trails:
+        return []
+    return [
+        "if position > 0.0:",
+        "    mark = close[t] if trails_close else highest",
+        "    if mark > best:",
+        "        trail_levels(account, terms, form, levels, mark)",
+        *_indent(8, _reload(f)),
+        "elif position < 0.0:",
+        "    mark = close[t] if trails_close else lowest",
+        "    if mark < best:",
+        "        trail_levels(account, terms, form, levels, mark)",
+        *_indent(8, _reload(f)),
+    ]
+
+
+def _decision(printer: Printer, plan: Plan, f: Features) -> list[str]:
+    """Code that sets `action` from the signals and the position held, and fills in the ticket of an entry."""
     long_entry, long_exit, short_entry, short_exit = plan.signals
-    lines = ["            action = 0"]
-
-    def nest(indent: int, wanted: Expr, cancelling: Expr, action: str) -> None:
-        for node, negated in ((wanted, ""), (cancelling, "not ")):
-            block = _Block(printer, indent)
-            name = block.value(node)
-            lines.extend([*block.lines, f"{' ' * indent}if {negated}{name}:"])
-            indent += 4
-        lines.append(f"{' ' * indent}action = {action}")
-
     has_long = not (is_never(long_entry) and is_never(long_exit))
     has_short = not (is_never(short_entry) and is_never(short_exit))
-    if has_long and has_short:
-        block = _Block(printer, 12)
-        names = ", ".join(block.value(signal) for signal in plan.signals)
-        lines += [*block.lines, f"            action = decide(position, {names})"]
-        return lines
-    entry, leave, action = (short_entry, short_exit, "-1") if has_short else (long_entry, long_exit, "1")
-    lines.append("            if position == 0.0:")
-    nest(16, entry, leave, action)
-    lines.append("            else:")
-    nest(16, leave, entry, "2")
+    lines = ["action = 0"]
+    if (has_long and has_short) or not f.plain or f.order:
+        block = Block(printer, 0)
+        names = [block.value(signal) for signal in plan.signals]
+        lines += [*block.lines, f"action = decide(position, {', '.join(names)}, terms)"]
+    elif has_short:
+        lines += _one_sided(printer, short_entry, short_exit, "-1")
+    else:
+        lines += _one_sided(printer, long_entry, long_exit, "1")
+    if f.imposes:
+        # It changes nothing for an account that was flat all bar.
+        lines += ["if position != 0.0 or moved:", "    action = impose(account, terms, form, action, t)"]
+    if f.order:
+        lines += [
+            "if working != 0.0:",
+            f"    cancel_order(account, {names[1]}, {names[3]})",
+            f"    working = account[{slots.WORKING}]",
+        ]
+    if plan.form.asked:
+        lines += _ticket(printer, plan, f)
     return lines
 
 
-def _orders(has: set[str]) -> list[str]:
-    """Code that executes `action` at ``fill[t]`` (see `walk`)."""
-    before = "turnover" in has
-    trades = "trades" in has
-    fees = ["fees = fees + paid"] if "fees" in has else []
-    close = [
-        "if position != 0.0:",
-        "    _, value, paid = close_leg(position, fill[t], fee, fixed, slippage)",
-        "    if position > 0.0:",
-        "        cash = cash + (value - paid)",
-        *(["        pnl = (value - paid) - basis"] if trades else []),
-        "    else:",
-        "        cash = cash - (value + paid)",
-        *(["        pnl = basis - (value + paid)"] if trades else []),
-        *([f"    {x}" for x in _closed_trade()] if trades else []),
-        *(["    volume = volume + value"] if before else []),
-        *(f"    {x}" for x in fees),
-        "    position = 0.0",
-        "    fixed_left = 0.0",
-    ]
-    open_ = [
-        "if action != 2:",
-        "    units, _, value, paid, cash = open_leg(",
-        "        action, cash, fill[t], fee, fixed_left, slippage, size_kind, size",
-        "    )",
-        "    if units != 0.0:",
-        "        position = units",
-        *(
-            ["        opened = opened + 1.0", "        basis = value + paid if units > 0.0 else value - paid"]
-            if trades
-            else []
-        ),
-        *(["        volume = volume + value"] if before else []),
-        *(f"        {x}" for x in fees),
-    ]
-    body = [
-        "moved = True",
-        "fixed_left = fixed",
-        *(["before = cash + position * fill[t]", "volume = 0.0"] if before else []),
-        *close,
-        *open_,
-        *(["if before > 0.0:", "    traded = traded + volume / before"] if before else []),
-    ]
-    return ["            if action != 0:", *(f"                {x}" for x in body)]
+def _one_sided(printer: Printer, entry: Expr, leave: Expr, action: str) -> list[str]:
+    """With one side only, nothing but what the position makes relevant is evaluated.
+
+    The exit while in the market, the entry while out of it, and the opposite one only where it could cancel.
+    """
+
+    def nest(wanted: Expr, cancelling: Expr, code: str) -> list[str]:
+        lines: list[str] = []
+        indent = 4
+        for node, negated in ((wanted, ""), (cancelling, "not ")):
+            block = Block(printer, indent)
+            name = block.value(node)
+            lines += [*block.lines, f"{' ' * indent}if {negated}{name}:"]
+            indent += 4
+        return [*lines, f"{' ' * indent}action = {code}"]
+
+    return ["if position == 0.0:", *nest(entry, leave, action), "else:", *nest(leave, entry, "2")]
 
 
-def _closed_trade() -> list[str]:
+def _ticket(printer: Printer, plan: Plan, f: Features) -> list[str]:
+    """The numbers of an entry, read on the bar that decides it; without one of them it is not made."""
+    block = Block(printer, 4)
+    values = {k: block.value(plan.form.ticket[k]) for k in plan.form.asked}
+    rest = ["    else:", "        rest_order(account, terms, form, ticket, action, t)", "        action = 0"]
     return [
-        "closed = closed + 1.0",
-        "if pnl > 0.0:",
-        "    wins = wins + 1.0",
-        "    win_sum = win_sum + pnl",
-        "elif pnl < 0.0:",
-        "    loss_sum = loss_sum - pnl",
+        "if action == 1 or action == -1:",
+        *block.lines,
+        *(f"    ticket[{k}] = {value}" for k, value in values.items()),
+        "    if not usable(form, ticket):",
+        f"        account[{slots.WORKING}] = 0.0",
+        "        action = 2 if action * position < 0.0 else 0",
+        *(rest if f.order else []),
+        *([f"    working = account[{slots.WORKING}]"] if f.order else []),
     ]
 
 
-def _ruin(has: set[str]) -> list[str]:
-    """Forced close at a close that leaves no equity; trading ends (the loop is left below)."""
+def _close(f: Features, has: set[str]) -> list[str]:
+    """Mark to the close; ruin, margin call and accumulators."""
+    kind = {"ruin": slots.FORCED_LEG, "margin": slots.MARGIN_LEG}
+
+    def forced(why: str) -> list[str]:
+        return [
+            f"liquidate(account, terms, close[t], {kind[why]}, t, log)",
+            *_reload(f),
+            "equity = cash",
+        ]
+
+    margin = [
+        "elif position != 0.0 and equity < maintenance * abs(position) * close[t] * multiplier:",
+        *_indent(4, forced("margin")),
+    ]
+    returns = has & {"moments", "shape", "downside", "omega"}
     body = [
-        "if position != 0.0:",
-        "    _, value, paid = close_leg(position, close[t], fee, fixed, slippage)",
-        "    if position > 0.0:",
-        "        cash = cash + (value - paid)",
-        *(["        pnl = (value - paid) - basis"] if "trades" in has else []),
-        "    else:",
-        "        cash = cash - (value + paid)",
-        *(["        pnl = basis - (value + paid)"] if "trades" in has else []),
-        *([f"    {x}" for x in _closed_trade()] if "trades" in has else []),
-        *(["    fees = fees + paid"] if "fees" in has else []),
-        "    position = 0.0",
-        "    equity = cash",
+        "equity = cash + position * close[t] * multiplier",
+        "ruined = equity <= 0.0",
+        "if ruined:",
+        "    if position != 0.0:",
+        *_indent(8, forced("ruin")),
+        *(margin if f.margin else []),
+        *(["r = equity / previous - 1.0", *_returns(has)] if returns else []),
+        "previous = equity",
+        *(_peaks(has) if has & {"drawdown", "duration"} else []),
+        *(["if position != 0.0:", "    bars_in += 1.0"] if "exposure" in has else []),
+        "if ruined:",
+        "    break",
     ]
-    return [f"                    {x}" for x in body]
+    return ["if position != 0.0 or moved:", *_indent(4, body)]
 
 
 def _returns(has: set[str]) -> list[str]:
@@ -297,7 +334,7 @@ def _returns(has: set[str]) -> list[str]:
         body += ["    d2 = d2 + rr"] if "downside" in has else []
         body += ["    loss = loss - r"] if "omega" in has else []
         body += ["elif r > 0.0:", "    gain = gain + r"] if "omega" in has else []
-    return [f"                {x}" for x in body]
+    return body
 
 
 def _peaks(has: set[str]) -> list[str]:
@@ -318,4 +355,20 @@ def _peaks(has: set[str]) -> list[str]:
             "        dd_longest = t - below_since",
             "    below_since = -1",
         ]
-    return [f"                {x}" for x in body]
+    return body
+
+
+def _tail(groups: Sequence[str]) -> list[str]:
+    """From the last bar to the results."""
+    duration = [
+        "        if below_since >= 0 and n - below_since > dd_longest:",
+        "            dd_longest = n - below_since",
+        "        dd_bars = float(dd_longest)",
+    ]
+    return [
+        *(duration if "duration" in groups else []),
+        *(
+            f"        out[c, {k}] = " + (f"account[{slots.TALLIES[name]}]" if name in slots.TALLIES else name)
+            for k, name in enumerate(accumulator_names(groups))
+        ),
+    ]

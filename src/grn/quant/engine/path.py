@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from grn.quant.engine.account import BASIS, LEG, REASONS, SLOTS, TALLIES
 from grn.quant.engine.choose import refusals
+from grn.quant.engine.forms import fill_form
+from grn.quant.engine.market import build_market
 from grn.quant.engine.series import Evaluator
-from grn.quant.engine.walk import FORCED_LEG, OPEN_LEG
+from grn.quant.engine.terms import write_terms
+from grn.quant.engine.trades import pair_legs
 from grn.quant.schema import Bars
 from grn.quant.strategy.rules import Rules
 from grn.quant.strategy.strategy import Strategy
@@ -31,19 +35,30 @@ class Path:
     ----------
     cash, position, equity
         float64 [T], after the orders of each bar, at its close.
+    carried
+        float64 [T], cash received less cash paid for holding positions up to each bar.
     legs
-        float64 [L, 8]: bar, order, leg (open, close, forced), signed units, fill price, traded value, fees,
-        equity before the order.  A reversal is one order with two legs.
+        float64 [L, 10]: bar, order, kind, signed units, fill price, traded value, fees, equity before the
+        order, units before the leg, profit of what it closed (see `account.LEG`).  A reversal is one order
+        with two legs.
+    basis
+        What the units held at the end cost (a long) or brought (a short), with all they paid and received.
+    tallies
+        Sums over the legs, by the names of `metrics.accumulators`.
     """
 
     symbol: str
     ts_ns: npt.NDArray[np.int64]
     close: Array
     initial: float
+    multiplier: float
     cash: Array
     position: Array
     equity: Array
+    carried: Array
     legs: Array
+    basis: float
+    tallies: Mapping[str, float]
 
     @cached_property
     def returns(self) -> Array:
@@ -67,7 +82,7 @@ class Path:
         )
 
     def orders(self) -> pl.DataFrame:
-        """Per order: order, ts, side, units, price, value, fees, forced (a reversal is one order)."""
+        """Per order: order, ts, side, units, price, value, fees, reason (a reversal is one order)."""
         import polars as pl
 
         legs = self.legs
@@ -83,46 +98,42 @@ class Path:
                 "price": legs[first, 4],
                 "value": np.array([legs[g, 5].sum() for g in groups], dtype=np.float64),
                 "fees": np.array([legs[g, 6].sum() for g in groups], dtype=np.float64),
-                "forced": legs[first, 2] == FORCED_LEG,
+                "reason": [REASONS[int(kind)] for kind in legs[first, 2]],
             },
-            schema_overrides={"side": pl.String, "forced": pl.Boolean},
+            schema_overrides={"side": pl.String, "reason": pl.String},
         )
 
     def trades(self) -> pl.DataFrame:
         """Per trade: direction, entry and exit (null while open), units, fees, pnl, return, bars.
 
+        A trade ends whenever a part of the position is closed; its entry price is the average of what was
+        held.
         The return is on the entry's value.  An open trade is marked at the last close, without the fees of a
         closing order.
         """
         import polars as pl
 
-        opens = np.flatnonzero(self.legs[:, 2] == OPEN_LEG)
-        closes = np.flatnonzero(self.legs[:, 2] != OPEN_LEG)
-        entry, leave = self.legs[opens], self.legs[closes]
-        n_open = len(entry) - len(leave)
-        long = entry[:, 3] > 0
-        basis = np.where(long, entry[:, 5] + entry[:, 6], entry[:, 5] - entry[:, 6])
-        units = np.abs(entry[:, 3])
-        exit_value = np.concatenate([leave[:, 5], units[len(leave) :] * self.close[-1]])
-        exit_fees = np.concatenate([leave[:, 6], np.zeros(n_open)])
-        pnl = np.where(long, (exit_value - exit_fees) - basis, basis - (exit_value + exit_fees))
-        exit_bar = np.concatenate([leave[:, 0], np.full(n_open, len(self.close) - 1.0)]).astype(np.int64)
-        entry_bar = entry[:, 0].astype(np.int64)
-        is_open = np.arange(len(entry)) >= len(leave)
+        found = pair_legs(
+            self.legs.tolist(), float(self.close[-1]), self.multiplier, float(self.position[-1]), self.basis
+        )
+        last = len(self.close) - 1
+        exits = [last if x.exit_bar is None else x.exit_bar for x in found]
         return pl.DataFrame(
             {
-                "trade": np.arange(len(entry), dtype=np.int64),
-                "direction": ["long" if x else "short" for x in long],
-                "units": units,
-                "entry_ts": self._stamps(entry_bar),
-                "entry_price": entry[:, 4],
-                "exit_ts": self._stamps(exit_bar),
-                "exit_price": np.concatenate([leave[:, 4], np.full(n_open, self.close[-1])]),
-                "fees": entry[:, 6] + exit_fees,
-                "pnl": pnl,
-                "return": pnl / entry[:, 5],
-                "bars": exit_bar - entry_bar,
-                "status": ["open" if x else "closed" for x in is_open],
+                "trade": np.arange(len(found), dtype=np.int64),
+                "direction": ["long" if x.long else "short" for x in found],
+                "units": np.array([x.units for x in found]),
+                "entry_ts": self._stamps(np.array([x.entry_bar for x in found], dtype=np.int64)),
+                "entry_price": np.array([x.entry_price for x in found]),
+                "exit_ts": self._stamps(np.array(exits, dtype=np.int64)),
+                "exit_price": np.array([x.exit_price for x in found]),
+                "fees": np.array([x.fees for x in found]),
+                "pnl": np.array([x.pnl for x in found]),
+                "return": np.array([x.pnl / x.entry_value for x in found]),
+                "bars": np.array(
+                    [e - x.entry_bar for e, x in zip(exits, found, strict=True)], dtype=np.int64
+                ),
+                "status": ["open" if x.exit_bar is None else "closed" for x in found],
             },
             schema_overrides={"direction": pl.String, "status": pl.String},
         ).with_columns(
@@ -187,24 +198,27 @@ class Path:
 
 def trace(strategy: Strategy, bars: Bars, rules: Rules, binding: Mapping[str, float]) -> Path:
     """Run one combination and keep its path; the same bits as in any engine."""
-    from grn.quant.engine.compiled import prepare, walk
-    from grn.quant.engine.cpu import writable
+    from grn.quant.engine.compiled import functions, prepare
 
+    walk = functions["walk"]
     evaluator = Evaluator(bars, jit=refusals(strategy)["cpu"] is None)
+    form = fill_form(strategy, rules)
+    n, places = len(bars), len(form.ticket)
+    tickets = np.ones((places, n))
+    for k in form.asked:
+        tickets[k] = evaluator.numbers(form.ticket[k], binding)
     signals = [evaluator.condition(s, binding) for s in strategy.signals]
-    close = writable(bars.column("close"))
-    at_next_bar = rules.fill == "next_open"
-    fill = writable(bars.column("open")) if at_next_bar else close
-    n = len(close)
-    cash, position, equity = np.empty(n), np.empty(n), np.empty(n)
-    active = int(np.count_nonzero(signals[0] | signals[1] | signals[2] | signals[3]))
-    legs = np.zeros((2 * active + 2, 8))
-    arguments = (
-        *signals, fill, close, at_next_bar, rules.costs.fee, rules.costs.fixed_fee, rules.costs.slippage,
-        rules.size.code, float(rules.size.value), rules.cash, cash, position, equity, legs,
-    )  # fmt: skip
-    prepare(walk, arguments)
-    count = walk(*arguments)
+    market = build_market(bars, rules)
+    account, out = np.zeros(SLOTS), np.empty((4, n))
+    head = (*signals, tickets, market, np.array(form.numbers), np.array(write_terms(rules)), rules.cash)
+    tail = (account, np.ones(places), np.full(2 * places, np.nan), out)
+    # The first walk counts the legs, the second one writes them down.
+    log = np.zeros((0, LEG))
+    prepare(walk, (*head, *tail, log))
+    log = np.zeros((walk(*head, *tail, log), LEG))
+    walk(*head, *tail, log)
     return Path(
-        bars.symbol, bars.ts_ns, bars.column("close"), rules.cash, cash, position, equity, legs[:count]
-    )
+        bars.symbol, bars.ts_ns, bars.column("close"), rules.cash, rules.instrument.multiplier,
+        out[0], out[1], out[2], out[3], log,
+        float(account[BASIS]), {name: float(account[slot]) for name, slot in TALLIES.items()},
+    )  # fmt: skip

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from grn.kit.errors import BudgetError, StrategyError, UsageError
+from grn.quant.engine.forms import Form, fill_form
 from grn.quant.engine.series import Evaluator, apply_binary, apply_unary, check_lag, lag_depth
 from grn.quant.schema import Bars
 from grn.quant.strategy.expr import Binary, Const, Expr, Key, Param, Unary, When
+from grn.quant.strategy.rules import Rules
 from grn.quant.strategy.strategy import Strategy
 from grn.quant.strategy.tree import find_params
 
@@ -141,15 +143,23 @@ class Plan:
         Series nodes that the fused part reads, in order of first appearance.
     pad
         Missing bars in front of every series.
+    form
+        What is asked for beside the conditions.
     """
 
     signals: tuple[Expr, Expr, Expr, Expr]
     leaves: tuple[Expr, ...]
     pad: int
+    form: Form
+
+    @property
+    def fused(self) -> tuple[Expr, ...]:
+        """Expressions that a kernel evaluates: the conditions, and what an entry reads."""
+        return (*self.signals, *(self.form.ticket[k] for k in self.form.asked))
 
 
-def build_plan(strategy: Strategy) -> Plan:
-    """Split the signals into leaves (computed once per distinct parameter value) and the fused rest."""
+def build_plan(strategy: Strategy, rules: Rules) -> Plan:
+    """Split what is read per bar into leaves (computed once per distinct value) and the fused rest."""
     leaves: dict[object, Expr] = {}
 
     def visit(node: Expr) -> None:
@@ -159,9 +169,10 @@ def build_plan(strategy: Strategy) -> Plan:
         for child in node.children:
             visit(child)
 
-    for signal in strategy.signals:
-        visit(signal)
-    return Plan(strategy.signals, tuple(leaves.values()), max(lag_depth(s) for s in strategy.signals))
+    plan = Plan(strategy.signals, (), 0, fill_form(strategy, rules))
+    for expression in plan.fused:
+        visit(expression)
+    return replace(plan, leaves=tuple(leaves.values()), pad=max(map(lag_depth, plan.fused)))
 
 
 @dataclass(frozen=True)

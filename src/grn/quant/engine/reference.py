@@ -13,9 +13,13 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from grn.quant.engine.account import LEG, SLOTS, TALLIES
+from grn.quant.engine.forms import FIRST_LEVEL, STOPS
+from grn.quant.engine.market import Market, build_market
 from grn.quant.engine.plan import Grid, Plan
 from grn.quant.engine.series import Binding, Evaluator, check_lag
-from grn.quant.engine.walk import OPEN_LEG, walk
+from grn.quant.engine.terms import write_terms
+from grn.quant.engine.walk import walk
 from grn.quant.metrics.accumulators import GROUPS, accumulator_names
 from grn.quant.schema import Bars
 from grn.quant.strategy.expr import Binary, Const, Expr, Key, Lag, Param, Unary, When
@@ -26,19 +30,23 @@ def run(plan: Plan, grid: Grid, bars: Bars, rules: Rules, groups: Sequence[str])
     """Accumulators of every combination on one symbol: float64 [C, accumulators]."""
     check_lag(plan.pad, len(bars))
     evaluator = Evaluator(bars, jit=False)
+    market = build_market(bars, rules)
     names = accumulator_names(groups)
     out = np.empty((len(grid), len(names)))
     for row in range(len(grid)):
-        binding = grid.binding(row)
-        signals = [truths(s, evaluator, binding) for s in plan.signals]
-        equity, position, legs = path(signals, bars, rules)
-        sums = accumulate(equity, position, legs, rules.cash)
+        equity, position, account, _ = path(plan, evaluator, grid.binding(row), market, rules)
+        sums = accumulate(equity, position, account, rules.cash)
         out[row] = [sums[name] for name in names]
     return out
 
 
 def truths(condition: Expr, evaluator: Evaluator, binding: Binding) -> list[bool]:
     """Truth of a condition on every bar."""
+    return [bool(x) for x in values(condition, evaluator, binding)]
+
+
+def values(node: Expr, evaluator: Evaluator, binding: Binding) -> list[float | bool]:
+    """Value of an expression on every bar."""
     leaves: dict[Key, list[float]] = {}
 
     def leaf(node: Expr) -> list[float]:
@@ -67,7 +75,7 @@ def truths(condition: Expr, evaluator: Evaluator, binding: Binding) -> list[bool
                 return binary(node.op, at(node.left, t), at(node.right, t))
         raise AssertionError(type(node).__name__)
 
-    return [bool(at(condition, t)) for t in range(len(evaluator.bars))]
+    return [at(node, t) for t in range(len(evaluator.bars))]
 
 
 def unary(op: str, x: float | bool) -> float | bool:
@@ -134,26 +142,34 @@ def divide(a: float, b: float) -> float:
 
 
 def path(
-    signals: Sequence[list[bool]], bars: Bars, rules: Rules
-) -> tuple[list[float], list[float], list[list[float]]]:
-    """Walk one account: equity [T], position [T] and the legs written (see `walk`)."""
-    close = bars.column("close").tolist()
-    at_next_bar = rules.fill == "next_open"
-    fill = bars.column("open").tolist() if at_next_bar else close
-    n = len(close)
-    cash, position, equity = [0.0] * n, [0.0] * n, [0.0] * n
-    legs = [[0.0] * 8 for _ in range(2 * n + 1)]
+    plan: Plan, evaluator: Evaluator, binding: Binding, market: Market, rules: Rules
+) -> tuple[list[float], list[float], list[float], list[list[float]]]:
+    """Walk one account: equity [T], position [T], the account at the end, and the legs (see `walk`)."""
+    form = list(plan.form.numbers)
+    stops = int(form[STOPS])
+    n = len(evaluator.bars)
+    signals = [truths(s, evaluator, binding) for s in plan.signals]
+    tickets = [
+        values(node, evaluator, binding) if k in plan.form.asked else [1.0] * n
+        for k, node in enumerate(plan.form.ticket)
+    ]
+    columns = [column.tolist() for column in market]
+    account = [0.0] * SLOTS
+    out = [[0.0] * n for _ in range(4)]
+    # On one bar: a reversal at the open, every level twice, a working order, a reversal at the close, a
+    # forced close.
+    log = [[0.0] * LEG for _ in range((7 + 2 * stops) * n)]
     long_entry, long_exit, short_entry, short_exit = signals
     count = walk(
-        long_entry, long_exit, short_entry, short_exit, fill, close, at_next_bar,
-        rules.costs.fee, rules.costs.fixed_fee, rules.costs.slippage,
-        rules.size.code, float(rules.size.value), rules.cash, cash, position, equity, legs,
+        long_entry, long_exit, short_entry, short_exit, tickets, columns, form, write_terms(rules),
+        rules.cash, account, [1.0] * (FIRST_LEVEL + stops),
+        [math.nan] * (2 * stops), out, log,
     )  # fmt: skip
-    return equity, position, legs[:count]
+    return out[2], out[1], account, log[:count]
 
 
 def accumulate(
-    equity: Sequence[float], position: Sequence[float], legs: Sequence[Sequence[float]], initial: float
+    equity: Sequence[float], position: Sequence[float], account: Sequence[float], initial: float
 ) -> dict[str, float]:
     """Every accumulator of `metrics.accumulators` from a finished path, in the order specified there."""
     a = dict.fromkeys(accumulator_names(g.name for g in GROUPS), 0.0)
@@ -180,30 +196,4 @@ def accumulate(
         if held != 0.0:
             a["bars_in"] += 1.0
     a["equity"] = equity[-1]
-    return a | accumulate_legs(legs)
-
-
-def accumulate_legs(legs: Sequence[Sequence[float]]) -> dict[str, float]:
-    """Accumulators that orders alone determine: trades, turnover, fees."""
-    a = dict.fromkeys(accumulator_names(("trades", "turnover", "fees")), 0.0)
-    del a["equity"]
-    basis = 0.0
-    volume: dict[float, tuple[float, float]] = {}
-    for _, order, leg, units, _, value, fees, before in legs:
-        a["fees"] += fees
-        volume[order] = (volume.get(order, (0.0, 0.0))[0] + value, before)
-        if leg == OPEN_LEG:
-            a["opened"] += 1.0
-            basis = value + fees if units > 0.0 else value - fees
-            continue
-        pnl = (value - fees) - basis if units < 0.0 else basis - (value + fees)
-        a["closed"] += 1.0
-        if pnl > 0.0:
-            a["wins"] += 1.0
-            a["win_sum"] += pnl
-        elif pnl < 0.0:
-            a["loss_sum"] -= pnl
-    for traded, before in volume.values():
-        if before > 0.0:
-            a["traded"] += traded / before
-    return a
+    return a | {name: account[slot] for name, slot in TALLIES.items()}

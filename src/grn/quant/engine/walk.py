@@ -7,13 +7,42 @@ compiled unchanged it draws the path of a chosen row (orders, equity) for report
 
 from __future__ import annotations
 
+import math
 from collections.abc import MutableSequence, Sequence
 
-from grn.quant.engine.account import CLOSE, NONE, close_leg, decide, open_leg
-
-OPEN_LEG = 1
-CLOSE_LEG = 2
-FORCED_LEG = 3
+from grn.quant.engine.account import (
+    BEST,
+    CARRIED,
+    CASH,
+    FORCED_LEG,
+    LEGS,
+    LOWER,
+    MARGIN_LEG,
+    UNITS,
+    UPPER,
+    WORKING,
+    liquidate,
+    open_account,
+    worth,
+)
+from grn.quant.engine.forms import AT_NEXT, AT_OPEN, CARRIES, FIRST_LEVEL, ORDER, STOPS, TRAILS
+from grn.quant.engine.holding import hold
+from grn.quant.engine.levels import judge_levels, trail_levels
+from grn.quant.engine.market import (
+    CLOSE,
+    DIVIDENDS,
+    FILL,
+    FUNDING,
+    HIGH,
+    LOW,
+    OPEN,
+    SPLITS,
+    VOLUME,
+    YEARS,
+)
+from grn.quant.engine.signals import LEAVE_POSITION, LONG, NONE, SHORT, act, decide, impose, usable
+from grn.quant.engine.terms import MAINTENANCE, MULTIPLIER, TRAILS_CLOSE
+from grn.quant.engine.working import cancel_order, rest_order, work_order
 
 
 def walk(
@@ -21,103 +50,85 @@ def walk(
     long_exit: Sequence[bool],
     short_entry: Sequence[bool],
     short_exit: Sequence[bool],
-    fill: Sequence[float],
-    close: Sequence[float],
-    at_next_bar: bool,
-    fee: float,
-    fixed: float,
-    slippage: float,
-    size_kind: int,
-    size: float,
-    cash: float,
-    out_cash: MutableSequence[float],
-    out_position: MutableSequence[float],
-    out_equity: MutableSequence[float],
-    legs: Sequence[MutableSequence[float]],
+    tickets: Sequence[Sequence[float]],
+    market: Sequence[Sequence[float]],
+    form: Sequence[float],
+    r: Sequence[float],
+    initial: float,
+    a: MutableSequence[float],
+    ticket: MutableSequence[float],
+    levels: MutableSequence[float],
+    out: Sequence[MutableSequence[float]],
+    log: Sequence[MutableSequence[float]],
 ) -> int:
-    """Walk one account over T bars; return the number of legs written.
+    """Walk one account over T bars; return the number of legs.
 
-    Per bar: fill the order decided on the previous bar (next-open fill), read the signals, decide, fill
-    now (close fill), mark to the close.  If equity at a close is not positive, the position is closed at that
-    close and trading ends.
+    Per bar: what happened overnight; the order decided on the previous bar; the levels of the position; the
+    working entry order; the signals and what they decide, filled now or on the next bar; the close.
+    `out` takes cash, position, equity and carried cash per bar.  If equity at a close is not positive, the
+    position is closed at that close and trading ends.
     """
-    position = 0.0
+    close = market[CLOSE]
+    open_account(a, initial)
     pending = NONE
-    n_legs = 0
-    n_orders = 0
     alive = True
     for t in range(len(close)):
-        action = pending
-        pending = NONE
         if alive:
-            decided = NONE
-            if not at_next_bar:
-                decided = decide(position, long_entry[t], long_exit[t], short_entry[t], short_exit[t])
-                action = decided
-            if action != NONE:
-                price = fill[t]
-                before = cash + position * price
-                fixed_left = fixed
-                first = n_legs
-                if position != 0.0:
-                    paid, value, fees = close_leg(position, price, fee, fixed_left, slippage)
-                    if position > 0.0:
-                        cash = cash + (value - fees)
-                    else:
-                        cash = cash - (value + fees)
-                    legs[n_legs][0] = t
-                    legs[n_legs][1] = n_orders
-                    legs[n_legs][2] = CLOSE_LEG
-                    legs[n_legs][3] = -position
-                    legs[n_legs][4] = paid
-                    legs[n_legs][5] = value
-                    legs[n_legs][6] = fees
-                    legs[n_legs][7] = before
-                    n_legs += 1
-                    position = 0.0
-                    fixed_left = 0.0
-                if action != CLOSE:
-                    units, paid, value, fees, cash = open_leg(
-                        action, cash, price, fee, fixed_left, slippage, size_kind, size
-                    )
-                    if units != 0.0:
-                        legs[n_legs][0] = t
-                        legs[n_legs][1] = n_orders
-                        legs[n_legs][2] = OPEN_LEG
-                        legs[n_legs][3] = units
-                        legs[n_legs][4] = paid
-                        legs[n_legs][5] = value
-                        legs[n_legs][6] = fees
-                        legs[n_legs][7] = before
-                        n_legs += 1
-                        position = units
-                if n_legs > first:
-                    n_orders += 1
-            if at_next_bar:
-                pending = decide(position, long_entry[t], long_exit[t], short_entry[t], short_exit[t])
-        equity = cash + position * close[t]
-        if equity <= 0.0 and alive:
+            opening, low, high = market[OPEN][t], market[LOW][t], market[HIGH][t]
+            volume = market[VOLUME][t]
+            if form[CARRIES] > 0.0 and t > 0:
+                hold(
+                    a, r, form, ticket, levels, close[t - 1], opening, market[YEARS][t],
+                    market[SPLITS][t], market[DIVIDENDS][t], market[FUNDING][t],
+                )  # fmt: skip
+            if pending != NONE:
+                opened = act(a, r, form, ticket, levels, pending, market[FILL][t], True, volume, t, log)
+                pending = NONE
+                if opened and form[AT_OPEN] == 0.0:
+                    # Somewhere inside the bar: of what the position saw only the close is certain.
+                    opening, low, high = math.nan, close[t], close[t]
+            if a[UNITS] != 0.0 and (low <= a[LOWER] or high >= a[UPPER]):
+                judge_levels(a, r, form, levels, opening, low, high, t, log)
+            if a[WORKING] != 0.0:
+                seen = work_order(
+                    a, r, form, ticket, levels, market[OPEN][t], market[HIGH][t], market[LOW][t], close[t],
+                    volume, t, log,
+                )  # fmt: skip
+                if seen > 0:
+                    low = close[t] if seen == 3 else market[LOW][t]
+                    high = close[t] if seen == 2 else market[HIGH][t]
+            if form[TRAILS] > 0.0 and a[UNITS] != 0.0:
+                best = close[t] if r[TRAILS_CLOSE] > 0.0 else high if a[UNITS] > 0.0 else low
+                if best > a[BEST] if a[UNITS] > 0.0 else best < a[BEST]:
+                    trail_levels(a, r, form, levels, best)
+            action = decide(a[UNITS], long_entry[t], long_exit[t], short_entry[t], short_exit[t], r)
+            action = impose(a, r, form, action, t)
+            if a[WORKING] != 0.0:
+                cancel_order(a, long_exit[t], short_exit[t])
+            if action in (LONG, SHORT):
+                for k in range(FIRST_LEVEL + int(form[STOPS])):
+                    ticket[k] = tickets[k][t]
+                if not usable(form, ticket):
+                    a[WORKING] = 0.0
+                    action = LEAVE_POSITION if action * a[UNITS] < 0.0 else NONE
+                elif form[ORDER] > 0.0:
+                    rest_order(a, r, form, ticket, action, t)
+                    action = NONE
+            if form[AT_NEXT] > 0.0:
+                pending = action
+            elif action != NONE:
+                act(a, r, form, ticket, levels, action, market[FILL][t], True, volume, t, log)
+        equity = worth(a, close[t], r)
+        if alive and equity <= 0.0:
             alive = False
-            pending = NONE
-            if position != 0.0:
-                paid, value, fees = close_leg(position, close[t], fee, fixed, slippage)
-                if position > 0.0:
-                    cash = cash + (value - fees)
-                else:
-                    cash = cash - (value + fees)
-                legs[n_legs][0] = t
-                legs[n_legs][1] = n_orders
-                legs[n_legs][2] = FORCED_LEG
-                legs[n_legs][3] = -position
-                legs[n_legs][4] = paid
-                legs[n_legs][5] = value
-                legs[n_legs][6] = fees
-                legs[n_legs][7] = equity
-                n_legs += 1
-                n_orders += 1
-                position = 0.0
-                equity = cash
-        out_cash[t] = cash
-        out_position[t] = position
-        out_equity[t] = equity
-    return n_legs
+            if a[UNITS] != 0.0:
+                liquidate(a, r, close[t], FORCED_LEG, t, log)
+                equity = a[CASH]
+        elif a[UNITS] != 0.0 and equity < r[MAINTENANCE] * abs(a[UNITS]) * close[t] * r[MULTIPLIER]:
+            liquidate(a, r, close[t], MARGIN_LEG, t, log)
+            equity = a[CASH]
+        out[0][t] = a[CASH]
+        out[1][t] = a[UNITS]
+        out[2][t] = equity
+        out[3][t] = a[CARRIED]
+    return int(a[LEGS])

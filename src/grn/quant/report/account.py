@@ -16,7 +16,7 @@ from grn.quant.report.months import by_month
 from grn.quant.report.numbers import count, money, percent, plain
 from grn.quant.report.slots import place
 from grn.quant.report.subject import Subject
-from grn.quant.strategy.rules import Costs
+from grn.quant.strategy.costs import Costs
 
 _YEAR_MS: Final = 365.25 * 86_400_000.0
 _PERIODS: Final = (

@@ -10,7 +10,7 @@ from grn.quant.engine.path import Path, trace
 from grn.quant.metrics.from_returns import path_metrics
 from grn.quant.metrics.registry import METRICS
 from grn.quant.report.subject import Subject
-from grn.quant.strategy.rules import Costs
+from grn.quant.strategy.costs import Costs
 
 
 @dataclass(frozen=True)

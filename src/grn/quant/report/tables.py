@@ -164,7 +164,7 @@ def scenarios_table(scenarios: Sequence[Scenario]) -> str:
 
 def data_table(one: Subject) -> str:
     """Which data the sweep ran on."""
-    needs = one.result.strategy.needs(one.result.rules.fill)
+    needs = one.result.strategy.needs(one.result.rules)
     rows = [
         [
             escape(bars.symbol),

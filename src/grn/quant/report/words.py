@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from grn.quant.report.numbers import count, money, percent, short
 from grn.quant.strategy.expr import Binary, Expr, Lag, Param, Unary
-from grn.quant.strategy.rules import AllCash, Fraction, Quantity, Rules
+from grn.quant.strategy.rules import Rules
+from grn.quant.strategy.sizes import AllCash, Fraction, Quantity
 from grn.quant.strategy.strategy import Strategy, is_never
 
 _SIDES = ("Enter long", "Leave long", "Enter short", "Leave short")

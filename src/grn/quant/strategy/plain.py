@@ -21,8 +21,19 @@ from grn.quant.strategy.expr import (
     When,
 )
 from grn.quant.strategy.leaves import HostFunction, PolarsColumn, Timeframe
+from grn.quant.strategy.orders import (
+    EntryOrder,
+    Limit,
+    Stop,
+    StopEntry,
+    StopLoss,
+    TakeProfit,
+    TimeStop,
+    TrailingStop,
+)
+from grn.quant.strategy.rules import Direction
 from grn.quant.strategy.step import Step, StepCall
-from grn.quant.strategy.strategy import Strategy
+from grn.quant.strategy.strategy import Strategy, is_never
 from grn.quant.strategy.tree import nodes
 
 _BINARY = frozenset((*ARITHMETIC, *COMPARISON, *LOGIC))
@@ -37,6 +48,9 @@ def to_plain(strategy: Strategy) -> dict[str, object]:
         "where": None if strategy.where is None else _listed(strategy.where.key),
         "params": [{"name": p.name, "integer": p.integer, "values": list(p.values)} for p in strategy.params],
         "interpreted": sorted({s.source for s in find_steps(strategy) if not s.jit}),
+        "stops": [_listed(s.key) for s in strategy.stops],
+        "entry_order": None if strategy.entry_order is None else _listed(strategy.entry_order.key),
+        "scale": None if strategy.scale is None else _listed(strategy.scale.key),
     }
 
 
@@ -54,14 +68,30 @@ def from_plain(data: Mapping[str, Any], steps: Iterable[Step] = ()) -> Strategy:
     reader = _Reader(params, steps, frozenset(data["interpreted"]))
     entry, leave, short_entry, short_exit = (reader.read(s) for s in data["signals"])
     where = None if data["where"] is None else reader.read(data["where"])
+    order, scale = data.get("entry_order"), data.get("scale")
+    sides: Direction = "both"
+    shorts: tuple[Expr | None, Expr | None] = short_entry, short_exit
+    if is_never(short_entry) and is_never(short_exit):
+        sides, shorts = "long", (None, None)
+    elif is_never(entry) and is_never(leave):
+        sides, entry, leave, shorts = "short", short_entry, short_exit, (None, None)
     return Strategy(
-        entry, leave, short_entry, short_exit, direction="both", where=where, name=str(data["name"])
+        entry,
+        leave,
+        *shorts,
+        direction=sides,
+        where=where,
+        name=str(data["name"]),
+        stops=[reader.stop(s) for s in data.get("stops", ())],
+        entry_order=None if order is None else reader.order(order),
+        scale=None if scale is None else reader.read(scale),
     )
 
 
 def find_steps(strategy: Strategy) -> tuple[Step, ...]:
     """Step functions that the signals call, in a fixed order."""
-    return tuple(dict.fromkeys(n.step for n in nodes(*strategy.signals) if isinstance(n, StepCall)))
+    roots = (*strategy.signals, *strategy.numbers)
+    return tuple(dict.fromkeys(n.step for n in nodes(*roots) if isinstance(n, StepCall)))
 
 
 def _listed(key: object) -> object:
@@ -80,6 +110,20 @@ class _Reader:
     ) -> None:
         self.params, self.interpreted = params, interpreted
         self.steps = {(s.source, s.state): s for s in steps}
+
+    def stop(self, key: Sequence[Any]) -> Stop:
+        """A stop from its key."""
+        if key[0] == TimeStop.word:
+            return TimeStop(self.read(key[1]))
+        word, measure, value, part = key
+        maker = next(c for c in (StopLoss, TakeProfit, TrailingStop) if c.word == word)
+        return maker(**{measure: self.read(value)}, part=part[1])
+
+    def order(self, key: Sequence[Any]) -> EntryOrder:
+        """An entry order from its key."""
+        word, price, expires = key
+        maker = next(c for c in (Limit, StopEntry) if c.word == word)
+        return maker(self.read(price), expires=expires or None)
 
     def read(self, key: Sequence[Any]) -> Expr:
         head, *rest = key

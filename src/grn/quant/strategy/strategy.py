@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import get_args
 
 from grn.kit.errors import StrategyError
-from grn.quant.strategy.expr import DAY, Column, Const, Expr, Param, condition
+from grn.quant.strategy.expr import DAY, Column, Const, Expr, Param, condition, lift
 from grn.quant.strategy.leaves import PolarsColumn
-from grn.quant.strategy.rules import Direction
+from grn.quant.strategy.orders import EntryOrder, Limit, Stop, StopEntry, TimeStop, check_stops
+from grn.quant.strategy.rules import Direction, Rules
 from grn.quant.strategy.tree import find_params, nodes
 
 NEVER = Const(False)
@@ -39,6 +40,12 @@ class Strategy:
         Condition between parameters, such as ``fast < slow``; combinations that fail it are not run.
     name
         Shown in reports.
+    stops
+        Stops and targets of a position: `StopLoss`, `TakeProfit`, `TrailingStop`, `TimeStop`.
+    entry_order
+        How an entry is made: `Limit` or `StopEntry`; None: at the market.
+    scale
+        Number that the size of an entry is multiplied with.
 
     An entry and an exit of the same side on one bar cancel each other, and so do a long and a short
     entry; an entry in the direction already held does nothing.
@@ -51,6 +58,9 @@ class Strategy:
     direction: Direction | None = None
     where: Expr | None = None
     name: str = "strategy"
+    stops: Sequence[Stop] = ()
+    entry_order: EntryOrder | None = None
+    scale: Expr | None = None
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__
@@ -76,11 +86,28 @@ class Strategy:
             for node in nodes(self.where):
                 if node.series or type(node).__name__ == "Lag":
                     raise StrategyError("`where` may use parameters only", seen=str(node))
+        if self.entry_order is not None and not isinstance(self.entry_order, Limit | StopEntry):
+            raise StrategyError(
+                "this is no entry order", seen=repr(self.entry_order), hint="Limit(close * 0.99, expires=3)"
+            )
+        assert self.direction is not None
+        set_(self, "stops", check_stops(self.stops, self.entry_order, self.direction))
+        if self.scale is not None:
+            set_(self, "scale", lift(self.scale))
+            if self.scale.kind != "float":
+                raise StrategyError("scale must be a number", seen=str(self.scale))
         find_params(*self._roots)
+
+    @cached_property
+    def numbers(self) -> tuple[Expr, ...]:
+        """Expressions that entries read: the size's scale, the order's price, the numbers of the stops."""
+        found = [] if self.scale is None else [self.scale]
+        found += [] if self.entry_order is None else [self.entry_order.value]
+        return (*found, *(stop.value for stop in self.stops))
 
     @property
     def _roots(self) -> tuple[Expr, ...]:
-        return (*self.signals, *(() if self.where is None else (self.where,)))
+        return (*self.signals, *self.numbers, *(() if self.where is None else (self.where,)))
 
     @cached_property
     def signals(self) -> tuple[Expr, Expr, Expr, Expr]:
@@ -97,29 +124,43 @@ class Strategy:
 
     @cached_property
     def params(self) -> tuple[Param, ...]:
-        """Parameters in order of first appearance in the signals, then in `where`."""
+        """Parameters in order of first appearance: in the signals, in stops and orders, in `where`."""
         return find_params(*self._roots)
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
-        """Columns of the data that the signals read, sorted."""
+        """Columns of the data that the strategy's expressions read, sorted."""
         names: set[str] = set()
-        for node in nodes(*self.signals):
+        for node in nodes(*self.signals, *self.numbers):
             if isinstance(node, Column):
                 names.add(node.name)
             elif isinstance(node, PolarsColumn):
                 names.update(node.columns)
         return tuple(sorted(names))
 
-    def needs(self, fill: str) -> tuple[str, ...]:
-        """Columns that a run with this fill reads: the signals' own, `close`, and `open` to fill at it."""
-        base = {"close"} | ({"open"} if fill == "next_open" else set())
-        return tuple(sorted((set(self.columns) - {DAY}) | base))
+    def needs(self, rules: Rules) -> tuple[str, ...]:
+        """Columns that a run under these rules reads: the strategy's, the rules', a bar's range for stops."""
+        names = {*self.columns, *rules.columns} - {DAY}
+        if self.judges_range:
+            names |= {"open", "high", "low"}
+        return tuple(sorted(names))
+
+    @property
+    def judges_range(self) -> bool:
+        """Whether what happens inside a bar decides anything: levels, or entries at a price."""
+        return self.entry_order is not None or any(not isinstance(s, TimeStop) for s in self.stops)
 
     @cached_property
     def canonical(self) -> Mapping[str, object]:
-        """Identity as plain data: the four conditions in canonical form, without parameter values."""
-        return {"signals": [s.key for s in self.signals]}
+        """Identity as plain data: conditions, stops and orders in canonical form, without values."""
+        data: dict[str, object] = {"signals": [s.key for s in self.signals]}
+        if self.stops:
+            data["stops"] = [s.key for s in self.stops]
+        if self.entry_order is not None:
+            data["entry_order"] = self.entry_order.key
+        if self.scale is not None:
+            data["scale"] = self.scale.key
+        return data
 
     def __str__(self) -> str:
         parts = [f"entry: {self.entry}", f"exit: {self.exit}"]
@@ -129,6 +170,12 @@ class Strategy:
             parts.append(f"short exit: {self.short_exit}")
         if self.direction != "long":
             parts.append(f"direction: {self.direction}")
+        if self.entry_order is not None:
+            parts.append(f"order: {self.entry_order}")
+        if self.stops:
+            parts.append(f"stops: {', '.join(map(str, self.stops))}")
+        if self.scale is not None:
+            parts.append(f"scale: {self.scale}")
         if self.where is not None:
             parts.append(f"where: {self.where}")
         return "; ".join(parts)
