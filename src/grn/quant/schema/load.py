@@ -28,6 +28,8 @@ else:
     BarSource = object
 
 _LABELS: Final = ("symbol", "ts")
+AHEAD: Final = "ahead_"
+"""How columns begin that were made from later rows, such as labels for learning.  They are never loaded."""
 
 
 def load_bars(source: BarSource, needs: Collection[str] = ("close",)) -> tuple[Bars, ...]:
@@ -64,6 +66,12 @@ def load_bars(source: BarSource, needs: Collection[str] = ("close",)) -> tuple[B
         raise DataError(
             f"{label!r} labels the rows and cannot be used as a column of numbers",
             hint="copy it under another name and make it a number first",
+        )
+    ahead = next((name for name in names if name.startswith(AHEAD)), None)
+    if ahead is not None:
+        raise DataError(
+            f"{ahead!r} was made from later bars: a strategy that reads it looks ahead",
+            hint=f"names that begin with {AHEAD!r} are kept for labels; rename the column if it is none",
         )
     if isinstance(source, Bars):
         return _check_bars((source,), names)
