@@ -47,8 +47,11 @@ def _pages(file: File) -> int | None:
         return None
     try:
         import io
+        import logging
 
         import pypdf
+
+        logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it speaks of every oddity, on stderr
 
         return len(pypdf.PdfReader(io.BytesIO(file.data)).pages)
     except Exception:  # whatever is wrong with the file, the provider will say; this is a bound

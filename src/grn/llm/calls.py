@@ -10,14 +10,24 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Literal
+from types import TracebackType
+from typing import Literal, Self
 
 from grn.kit.clock import Clock, SystemClock, utc_text
 from grn.kit.errors import BudgetError, GrnError, ProviderError, UsageError
 from grn.llm import lifecycle
 from grn.llm.bound import size_of
 from grn.llm.catalogue import Catalogue, Model
-from grn.llm.events import Event, Finished, Started, TextDelta, ThinkingDelta, ToolAsked
+from grn.llm.events import (
+    Event,
+    Finished,
+    Started,
+    TextDelta,
+    ThinkingDelta,
+    ToolAsked,
+    event_from_plain,
+    plain_event,
+)
 from grn.llm.keys import holds_key, mask
 from grn.llm.money import usd_text
 from grn.llm.port import Fault, Provider, Wire
@@ -77,7 +87,7 @@ class Quote:
 
 
 class Caller:
-    """Makes calls. One per thread: it holds a provider's client.
+    """Makes calls; a context manager. One per thread: it holds providers' clients.
 
     Parameters
     ----------
@@ -118,6 +128,23 @@ class Caller:
         self._book: Book | None = None
         self._catalogue: Catalogue | None = None
         self._providers: dict[str, Provider] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the providers' connections and the book."""
+        for provider in self._providers.values():
+            provider.close()
+        self._providers.clear()
+        if self._book is not None:
+            self._book.close()
+            self._book = None
 
     @property
     def book(self) -> Book:
@@ -208,7 +235,8 @@ class Caller:
             yield from self._attempts(ask, model, server, run)
         except Fault as fault:
             run.fault = fault
-            raise fault.error from fault
+            # Not from the fault: behind it stands the client's own error, which may repeat the key in a traceback.
+            raise fault.error from None
         finally:
             self._settle(call, run, request)
 
@@ -240,7 +268,7 @@ class Caller:
                 sent=run.model.name,
                 served=run.finished.served,
                 frames=tuple(mask(frame) for frame in run.wire.frames),
-                events=tuple(run.events),
+                events=tuple(_masked(event) for event in run.events),
                 usage=run.finished.usage,
                 cost_pusd=bill.cost_pusd,
                 price=run.model.price.plain(),
@@ -277,7 +305,7 @@ class Caller:
         try:
             return self.provider(model.provider).count(ask, model.name)
         except Fault as fault:
-            raise fault.error from fault
+            raise fault.error from None
 
     def _check_private(self, provider: str, terms: Terms) -> None:
         if terms.private and self.book.cap(provider).funding == "free":
@@ -351,10 +379,11 @@ class _Run:
         price, alarm = self.model.price, None
         if self.model.provider != lifecycle.LOCAL and bill.served and not _same(bill.served, self.model.name):
             alarm = f"{self.model.name} was asked and {bill.served} answered"
-            try:
-                price = catalogue.find(bill.served).price
-            except GrnError:
+            found = _priced_by(catalogue, bill.served, self.model.provider)
+            if found is None:
                 alarm += f", whose price is not known: billed as {self.model.name}"
+            else:
+                price = found.price
         cost_pusd = price.cost_pusd(bill.usage)
         if cost_pusd > self.amount_pusd:
             over = f"it cost {usd_text(cost_pusd)}, more than the {usd_text(self.amount_pusd)} reserved"
@@ -374,6 +403,22 @@ class _Run:
                     came += len((name + arguments).encode())
         output = max(started.usage.output, -(-came // 3))
         return replace(started.usage, output=output, thinking=0)
+
+
+def _masked(event: Event) -> Event:
+    """Take keys out of an event before it is written down; nearly always it has none."""
+    written = json.dumps(plain_event(event))
+    masked = mask(written)
+    return event if masked == written else event_from_plain(json.loads(masked))
+
+
+def _priced_by(catalogue: Catalogue, served: str, provider: str) -> Model | None:
+    """Look up what answered, among the provider's own models: a name alone must not make an answer free."""
+    try:
+        found = catalogue.find(served.removeprefix("models/"))
+    except GrnError:
+        return None
+    return found if found.provider == provider else None
 
 
 def _same(served: str, sent: str) -> bool:

@@ -84,6 +84,10 @@ class Provider(Protocol):
         """Turn texts into vectors, or order documents: ``Vectors`` or ``Ranking``, then ``Finished``."""
         ...
 
+    def close(self) -> None:
+        """Close its connections; it is not used any more."""
+        ...
+
 
 @dataclass(frozen=True)
 class BatchState:

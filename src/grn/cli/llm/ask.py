@@ -75,14 +75,18 @@ def ask(words: tuple[str, ...], **options: Any) -> int:
     grn ask "why is the sky blue?" --model local
     git diff | grn ask "review this" --max-cost 0.05
     """  # fmt: skip  # noqa: D301  # a real backspace is click's mark of lines to leave alone
-    from grn.kit.errors import ExitCode
-    from grn.llm.events import Finished
+    from grn.llm.room import open_caller
 
     tape, mode = _tape(options)
     request, terms = _request(words, options), _terms(options)
-    from grn.llm.room import open_caller
+    with open_caller(tape=tape, mode=mode, timeout_s=options["timeout_s"], notify=_notify) as caller:
+        return _run(caller, request, terms, mode, options)
 
-    caller = open_caller(tape=tape, mode=mode, timeout_s=options["timeout_s"], notify=_notify)
+
+def _run(caller: Caller, request: Request, terms: Terms, mode: str, options: dict[str, Any]) -> int:
+    from grn.kit.errors import ExitCode
+    from grn.llm.events import Finished
+
     if options["dry_run"]:
         _show_quote(caller, request, as_json=options["as_json"])
         return ExitCode.DONE
@@ -194,10 +198,11 @@ def _answer(caller: Caller, request: Request, terms: Terms, *, aloud: bool) -> l
 
 def _keep(request: Request, events: list[Event]) -> None:
     from grn.llm.conversation import save_last
+    from grn.llm.keys import mask
     from grn.llm.request import Message, Text
     from grn.llm.room import llm_dir
 
-    if text := _text(events):
+    if text := mask(_text(events)):
         save_last(llm_dir() / "conversation", request, Message("assistant", (Text(text),)))
 
 

@@ -71,7 +71,7 @@ class Anthropic:
     def count(self, ask: Request, model: str) -> int | None:
         """Count the prompt's tokens: an endpoint of its own, free of charge."""
         fields = body(ask, model)
-        for name in ("max_tokens", "temperature"):
+        for name in ("max_tokens", "extra_body"):
             fields.pop(name, None)
         try:
             return self._client.messages.count_tokens(**fields).input_tokens
@@ -86,6 +86,10 @@ class Anthropic:
             UsageError("Anthropic has no embeddings", seen=model, hint="--model voyage-4, or --model local"),
             billed="no",
         )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
 
     def submit(self, asks: Sequence[Request], model: str) -> BatchState:
         """Hand a batch in; see :class:`grn.llm.port.Batches`."""
@@ -133,7 +137,9 @@ def body(ask: Request, model: str) -> dict[str, Any]:
     if ask.system is not None:
         fields["system"] = ask.system
     if ask.temperature is not None:
-        fields["temperature"] = ask.temperature
+        # The client has no such parameter any more (2.0): models up to Sonnet 4.6 and Haiku 4.5 still take
+        # it.
+        fields["extra_body"] = {"temperature": ask.temperature}
     if ask.tools:
         fields["tools"] = [
             {"name": tool.name, "description": tool.description, "input_schema": dict(tool.schema)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -39,6 +40,7 @@ class Google:
     @classmethod
     def connect(cls, timeout_s: float, key: Secret | None = None) -> Self:
         """Make a client; the key is looked up when none is given."""
+        logging.getLogger("google_genai").setLevel(logging.ERROR)  # it warns of every answer with a tool
         tap = Tap()
         secret = require_key(NAME) if key is None else key
         options = types.HttpOptions(
@@ -107,6 +109,11 @@ class Google:
             raise malformed(NAME, f"{len(vectors)} vectors for {len(ask.texts)} texts")
         yield Vectors(vectors)
         yield Finished("end", model, Usage(input=-(-ask.text_bytes() // 3)))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+        self._tap.close()
 
 
 def body(ask: Request) -> tuple[list[types.Content], types.GenerateContentConfig]:

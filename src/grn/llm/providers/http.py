@@ -22,15 +22,22 @@ class Tap:
 
     def __init__(self) -> None:
         self.chunks: list[bytes] = []
+        self._client: httpx2.Client | None = None
 
     def client(self, timeout_s: float) -> httpx2.Client:
         """Make a client whose answers pass through here."""
-        return httpx2.Client(
+        self._client = httpx2.Client(
             transport=_Tapped(httpx2.HTTPTransport(), self),
             timeout=httpx2.Timeout(timeout_s, connect=_CONNECT_S),
             # What passes is what was meant: no compression to undo later.
             headers={"accept-encoding": "identity"},
         )
+        return self._client
+
+    def close(self) -> None:
+        """Close the client, if one was made: not every maker's client closes what it was given."""
+        if self._client is not None:
+            self._client.close()
 
     def frames(self) -> list[str]:
         """Split what came at the blank lines between server-sent events; a body without any is one frame."""

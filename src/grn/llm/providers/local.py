@@ -64,6 +64,9 @@ class Local:
             raise _unsupported("the local model does not rerank", "--model rerank-2.5")
         raise _unsupported("the local model makes no vectors", "--model voyage-4")
 
+    def close(self) -> None:
+        """Leave the model loaded: another call will want it."""
+
 
 def body(ask: Request, engine: Engine) -> dict[str, Any]:
     """Write a request in llama.cpp's words.

@@ -11,6 +11,7 @@ from typing import Any, Self
 import requests
 import voyageai
 from voyageai import error as errors
+from voyageai.api_resources import api_requestor
 from voyageai.client import Client
 
 from grn.kit.errors import ProviderError, UnreachableError, UnsupportedError
@@ -79,6 +80,13 @@ class Voyage:
             wire.frames[:] = _SEEN.bodies
         yield from events
         yield Finished("end", model, Usage(input=int(tokens)))
+
+    def close(self) -> None:
+        """Close this thread's session."""
+        session = getattr(api_requestor._thread_context, "session", None)
+        if session is not None:
+            session.close()
+            del api_requestor._thread_context.session
 
 
 class _Seen(threading.local):
