@@ -76,7 +76,7 @@ def test_cash_and_units_add_up_on_every_bar(start: int) -> None:
             exact = Rational(cash) + (Rational(float(path.carried[t])) - Rational(carried))
             size = max(abs(cash), rules.cash, abs(float(path.carried[t])))
             while k < len(path.legs) and path.legs[k, 0] == t:
-                _, _, kind, signed, price, value, fees, _, held, _ = path.legs[k].tolist()
+                _, _, kind, signed, price, value, fees, _, held, *_ = path.legs[k].tolist()
                 assert held == pytest.approx(units, rel=1e-12, abs=0.0), case
                 assert value == pytest.approx(abs(signed) * price * multiplier, rel=1e-12), case
                 exact += (Rational(value) if signed < 0.0 else -Rational(value)) - Rational(fees)

@@ -25,7 +25,7 @@ from grn.quant.engine.choose import refusals
 from grn.quant.engine.plan import build_grid
 from grn.quant.engine.series import Evaluator
 from grn.quant.schema import Bars
-from grn.quant.strategy.expr import DAY, Expr
+from grn.quant.strategy.expr import DAY, Expr, Unary
 from grn.quant.strategy.strategy import Strategy, is_never
 from grn.quant.strategy.tree import find_params, nodes
 
@@ -42,7 +42,7 @@ class Leak:
     Attributes
     ----------
     side
-        The condition: one of `SIDES`.
+        The condition, one of `SIDES`; or the order, stop or scale that reads the future.
     culprit
         The innermost expression that changed.
     bar, ts_ns, cut
@@ -123,13 +123,21 @@ def find_leaks(
             )
         data = _Data(one, refusals(strategy)["cpu"] is None, cuts, rng)
         for row in rows.tolist():
-            for side, condition in zip(SIDES, strategy.signals, strict=True):
+            for side, condition in _checked(strategy):
                 if not is_never(condition):
                     leak, compared = data.compare(condition, side, grid.binding(row))
                     leaks += [leak] if leak else []
                     done = max(done, compared)
     known = sorted(set(strategy.columns) - BAR_COLUMNS)
     return LeakReport(tuple(leaks), done, len(rows), tuple(known))
+
+
+def _checked(strategy: Strategy) -> list[tuple[str, Expr]]:
+    """The conditions, and what entries read: orders, stops and sizes by name, each as "is not zero"."""
+    found = list(zip(SIDES, strategy.signals, strict=True))
+    orders = [] if strategy.entry_order is None else [strategy.entry_order]
+    found += [(str(o), Unary("truth", o.value)) for o in (*orders, *strategy.stops)]
+    return found + ([] if strategy.scale is None else [("scale", Unary("truth", strategy.scale))])
 
 
 class _Data:

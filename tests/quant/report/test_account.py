@@ -46,7 +46,7 @@ def test_fees_and_slippage_add_up(result: SweepResult) -> None:
     """Fees are the orders' own; slippage is what the fills missed against the next bar's open."""
     row = result.best()
     path, bars = result.path(row), result.bars[row // len(result.grid)]
-    paid = add_up(path, result.rules.costs)
+    paid = add_up(path)
     assert paid.fees == pytest.approx(result.orders(row)["fees"].sum())
     assert paid.orders == len(result.orders(row))
     opens = bars.column("open")[path.legs[:, 0].astype(int)]

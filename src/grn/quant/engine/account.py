@@ -79,9 +79,9 @@ TALLIES: Final = {
 }  # fmt: skip
 """Sums that the account keeps, by the names of `metrics.accumulators`."""
 
-LEG: Final = 10
+LEG: Final = 11
 """Columns of a leg: bar, order, kind, signed units, fill price, value, fees, equity before the order, units
-held before the leg, profit of what it closed."""
+held before the leg, profit of what it closed, price before slippage."""
 OPEN_LEG, CLOSE_LEG, FORCED_LEG, STOP_LEG, TARGET_LEG, TRAIL_LEG, MARGIN_LEG = 1, 2, 3, 4, 5, 6, 7
 REASONS: Final = {
     OPEN_LEG: "signal", CLOSE_LEG: "signal", FORCED_LEG: "ruin", STOP_LEG: "stop", TARGET_LEG: "target",
@@ -117,6 +117,7 @@ def write_leg(
     before: float,
     held: float,
     pnl: float,
+    price: float,
 ) -> None:
     """Enter a leg in the sums of the account, and in the log if there is one."""
     a[FEES] = a[FEES] + fees
@@ -135,6 +136,7 @@ def write_leg(
         row[7] = before
         row[8] = held
         row[9] = pnl
+        row[10] = price
     a[LEGS] = a[LEGS] + 1.0
 
 
@@ -142,13 +144,14 @@ def close_units(
     a: MutableSequence[float],
     r: Sequence[float],
     units: float,
+    price: float,
     fill: float,
     kind: int,
     t: int,
     before: float,
     log: Sequence[MutableSequence[float]],
 ) -> None:
-    """Close `units` of the position at the fill price; its share of the basis goes with them.
+    """Close `units` of the position at `fill`, which was `price` before slippage; its basis goes with them.
 
     A long sells: cash changes by ``value - fees``.  A short buys: cash changes by ``-(value + fees)``.
     """
@@ -180,7 +183,7 @@ def close_units(
         a[WIN_SUM] = a[WIN_SUM] + pnl
     elif pnl < 0.0:
         a[LOSS_SUM] = a[LOSS_SUM] - pnl
-    write_leg(a, log, t, kind, signed, fill, value, fees, before, held, pnl)
+    write_leg(a, log, t, kind, signed, fill, value, fees, before, held, pnl, price)
 
 
 def close_by_signal(
@@ -206,7 +209,7 @@ def close_by_signal(
         fill = market_price(price, side, r)
         if r[IMPACT] > 0.0 and volume > 0.0:
             fill = pressed_price(fill, side, units, volume, r)
-    close_units(a, r, units, fill, CLOSE_LEG, t, before, log)
+    close_units(a, r, units, price, fill, CLOSE_LEG, t, before, log)
 
 
 def open_units(
@@ -320,7 +323,7 @@ def open_units(
     a[UNITS] = held + side * units
     a[FULL] = abs(a[UNITS])
     a[ENTRY] = fill
-    write_leg(a, log, t, OPEN_LEG, side * units, fill, value, fees, before, held, 0.0)
+    write_leg(a, log, t, OPEN_LEG, side * units, fill, value, fees, before, held, 0.0, price)
     return True
 
 
@@ -335,5 +338,5 @@ def liquidate(
     """Close the whole position at the market, whatever the volume."""
     side = -1 if a[UNITS] > 0.0 else 1
     fill = market_price(price, side, r)
-    close_units(a, r, abs(a[UNITS]), fill, kind, t, worth(a, price, r), log)
+    close_units(a, r, abs(a[UNITS]), price, fill, kind, t, worth(a, price, r), log)
     a[ORDERS] = a[ORDERS] + 1.0

@@ -150,7 +150,7 @@ def strike(
     if how == AT_MARKET:
         fill = market_price(price, -1 if a[UNITS] > 0.0 else 1, r)
     leg = TARGET_LEG if kind == PROFIT else TRAIL_LEG if kind == TRAIL else STOP_LEG
-    close_units(a, r, units, fill, leg, t, worth(a, price, r), log)
+    close_units(a, r, units, price, fill, leg, t, worth(a, price, r), log)
     a[ORDERS] = a[ORDERS] + 1.0
 
 

@@ -38,9 +38,9 @@ class Path:
     carried
         float64 [T], cash received less cash paid for holding positions up to each bar.
     legs
-        float64 [L, 10]: bar, order, kind, signed units, fill price, traded value, fees, equity before the
-        order, units before the leg, profit of what it closed (see `account.LEG`).  A reversal is one order
-        with two legs.
+        float64 [L, 11]: bar, order, kind, signed units, fill price, traded value, fees, equity before the
+        order, units before the leg, profit of what it closed, price before slippage (see `account.LEG`).
+        A reversal is one order with two legs.
     basis
         What the units held at the end cost (a long) or brought (a short), with all they paid and received.
     tallies

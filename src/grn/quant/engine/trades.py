@@ -42,7 +42,7 @@ def pair_legs(
     trades: list[Trade] = []
     value = fees = price = 0.0
     entry_bar = 0
-    for bar, _, kind, signed, fill, traded, paid, _, held, pnl in legs:
+    for bar, _, kind, signed, fill, traded, paid, _, held, pnl, _ in legs:
         if kind == OPEN_LEG:
             if held == 0.0:
                 value = fees = price = 0.0

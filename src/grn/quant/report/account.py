@@ -137,7 +137,7 @@ def metrics(one: Subject) -> str:
 def expenses(one: Subject) -> str:
     """What costs took, and the same with other costs."""
     charged = one.result.rules.costs
-    paid, scenarios = costs.add_up(one.path, charged), costs.vary(one)
+    paid, scenarios = costs.add_up(one.path), costs.vary(one)
     free, final = scenarios[0].final, float(one.path.equity[-1])
     text = "No costs were charged." if charged == Costs() else (
         f"Fees and slippage of {money(paid.fees + paid.slippage)} were paid. Without them the account "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -34,15 +34,15 @@ class Scenario:
     sharpe: float
 
 
-def add_up(path: Path, costs: Costs) -> Paid:
+def add_up(path: Path) -> Paid:
     """Sum the orders of a path.
 
-    Slippage is the distance between the price of the bar and the fill: a buy at ``p (1 + s)`` of value v
-    paid ``v s / (1 + s)`` more than at p, a sale ``v s / (1 - s)`` less.
+    Slippage is the distance between the price asked for (the bar's, or a level's) and the fill, times the
+    units.
     """
-    units, value, fees = path.legs[:, 3], path.legs[:, 5], path.legs[:, 6]
-    s = costs.slippage
-    slipped = np.where(units > 0.0, value * (s / (1.0 + s)), value * (s / (1.0 - s)))
+    legs = path.legs
+    value, fees = legs[:, 5], legs[:, 6]
+    slipped = np.abs(legs[:, 3]) * np.abs(legs[:, 4] - legs[:, 10]) * path.multiplier
     return Paid(len(np.unique(path.legs[:, 1])), float(value.sum()), float(fees.sum()), float(slipped.sum()))
 
 
@@ -63,9 +63,11 @@ def vary(subject: Subject) -> tuple[Scenario, ...]:
 
 
 def _times(costs: Costs, k: float) -> Costs | None:
-    if max(costs.fee, costs.slippage) * k >= 1.0:
+    rates = (costs.fee, costs.slippage, *(rate for _, rate in costs.tiers))
+    if max(rates) * k >= 1.0:
         return None
-    return Costs(fee=costs.fee * k, fixed_fee=costs.fixed_fee * k, slippage=costs.slippage * k)
+    scaled = {f.name: getattr(costs, f.name) * k for f in fields(costs) if f.name != "tiers"}
+    return Costs(**scaled, tiers=tuple((start, rate * k) for start, rate in costs.tiers))
 
 
 def _run(subject: Subject, name: str, costs: Costs) -> Scenario:
