@@ -1,0 +1,1 @@
+"""One account for all symbols, steered by target weights; `walk` is the specification."""
