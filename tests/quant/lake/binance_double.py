@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from tests.quant.lake.loopback import Faults, World
+from tests.quant.lake.loopback import Faults, Present, World
 
 MS = 10**6
 UNIT_MS = {"1m": 60_000, "1h": 3_600_000, "1d": 86_400_000}
@@ -46,7 +46,7 @@ def symbol_info(symbol: str, base: str, quote: str) -> dict[str, Any]:
 class Binance:
     """A market with one symbol, BTCUSDT, and its truth."""
 
-    world: World
+    world: World | Present
     faults: Faults
     interval: str
     begin_ms: int

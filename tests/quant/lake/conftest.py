@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from grn.quant.lake.lake import Lake
+from grn.quant.lake.holdings import Lake
 from tests.quant.lake.loopback import Clock, Loopback, World
 
 Place = Callable[..., Lake]

@@ -37,6 +37,17 @@ class World:
         self.now_ns += round(seconds * NS)
 
 
+class Present:
+    """A world whose time is this machine's: for clients that cannot be given a clock."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    @property
+    def now_ns(self) -> int:
+        return time.time_ns()
+
+
 @dataclass
 class Clock:
     """A client's clock: the world's, wrong by `skew_ns`."""
@@ -75,7 +86,7 @@ Answer = Callable[[str, Mapping[str, str], str | None], tuple[int, Any]]
 class Loopback:
     """A web server on a free port of this machine, as a context manager."""
 
-    def __init__(self, world: World, faults: Faults, answer: Answer, slow_s: float = 0.5) -> None:
+    def __init__(self, world: World | Present, faults: Faults, answer: Answer, slow_s: float = 0.5) -> None:
         self.world, self.faults, self.answer, self.slow_s = world, faults, answer, slow_s
         outer = self
         self.turn = threading.Lock()

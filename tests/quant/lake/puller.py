@@ -14,7 +14,7 @@ import ccxt.async_support  # noqa: F401 - imported before the fork, for its five
 
 import grn.quant.lake.sources.exchange  # noqa: F401 - the same
 from grn.quant.lake import pull
-from grn.quant.lake.lake import Lake
+from grn.quant.lake.holdings import Lake
 from grn.quant.lake.series import Series
 
 

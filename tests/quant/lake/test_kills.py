@@ -21,7 +21,7 @@ import polars as pl
 import pytest
 
 from grn.quant.lake.check import WRONG, check_series
-from grn.quant.lake.lake import Lake
+from grn.quant.lake.holdings import Lake
 from grn.quant.lake.series import Series
 from tests.quant.lake.binance_double import Binance
 from tests.quant.lake.conftest import point

@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 from grn.quant.lake.check import WRONG, check_series
-from grn.quant.lake.lake import Lake
+from grn.quant.lake.holdings import Lake
 from grn.quant.lake.pull import Failed, PullOptions, pull
 from grn.quant.lake.repair import repair
 from grn.quant.lake.series import Series

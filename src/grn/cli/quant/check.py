@@ -28,7 +28,7 @@ def check(symbols: tuple[str, ...], as_json: bool) -> ExitCode:
     Exit code 1 when something is wrong; what deserves a look is listed and leaves it at 0.
     """
     from grn.quant.lake.check import WRONG, check_series
-    from grn.quant.lake.lake import open_lake
+    from grn.quant.lake.holdings import open_lake
 
     lake = open_lake()
     series = chosen_series(lake, symbols)

@@ -37,7 +37,7 @@ def export(
     import polars as pl
 
     from grn.quant.lake.export import export as write
-    from grn.quant.lake.lake import moment, open_lake
+    from grn.quant.lake.holdings import moment, open_lake
 
     lake = open_lake()
     if kind == "bars":

@@ -36,7 +36,7 @@ def import_(
     Columns are recognised by their names, and shown.  A file is taken whole or not at all.
     """
     from grn.kit.progress import Progress
-    from grn.quant.lake.lake import open_lake
+    from grn.quant.lake.holdings import open_lake
     from grn.quant.lake.load import LoadOptions, load_file
 
     options = LoadOptions(symbol, interval, kind, _mapping(columns), calendar)

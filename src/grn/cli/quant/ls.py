@@ -17,7 +17,7 @@ def ls(symbols: tuple[str, ...], as_json: bool) -> None:
     With symbols, only those.
     """
     from grn.quant.lake.gaps import open_gaps
-    from grn.quant.lake.lake import open_lake
+    from grn.quant.lake.holdings import open_lake
 
     lake = open_lake()
     rows = []

@@ -12,7 +12,7 @@ from grn.cli.quant.series import moment_text, parse_moment, series_json
 from grn.kit.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from grn.quant.lake.lake import Lake
+    from grn.quant.lake.holdings import Lake
     from grn.quant.lake.pull import Failed, Pulled
     from grn.quant.lake.series import Series
 
@@ -43,7 +43,7 @@ def pull(
     and compared, gaps are asked for again.  Run it again after any interruption: it goes on.
     """
     from grn.kit.progress import Progress
-    from grn.quant.lake.lake import open_lake
+    from grn.quant.lake.holdings import open_lake
     from grn.quant.lake.pull import Pulled, PullOptions
     from grn.quant.lake.pull import pull as run
 

@@ -28,7 +28,7 @@ def repair(symbols: tuple[str, ...], refetch: bool, wait_s: float, as_json: bool
     something could not be mended.
     """
     from grn.kit.progress import Progress
-    from grn.quant.lake.lake import open_lake
+    from grn.quant.lake.holdings import open_lake
     from grn.quant.lake.pull import Failed
     from grn.quant.lake.repair import repair as run
 

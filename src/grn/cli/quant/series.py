@@ -9,7 +9,7 @@ from grn.kit.clock import utc_text
 from grn.kit.errors import UsageError
 
 if TYPE_CHECKING:
-    from grn.quant.lake.lake import Lake
+    from grn.quant.lake.holdings import Lake
     from grn.quant.lake.series import Series
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?Z?)?")

@@ -1,7 +1,7 @@
 """The data lake: market data that was fetched once, checked, and is kept where nothing gets lost.
 
 `lake` opens it; commands (``grn quant pull``, ``import``, ``ls``, ``check``, ``repair``, ``export``,
-``record``) fill it and look after it. From top to bottom: `pull`, `load` (files), `check`, `lake`,
+``record``) fill it and look after it. From top to bottom: `pull`, `load` (files), `check`, `holdings`,
 `sources`, `source`, `store`, `manifest`.
 """
 
@@ -11,7 +11,7 @@ from os import PathLike
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from grn.quant.lake.lake import Lake
+    from grn.quant.lake.holdings import Lake
 
 __all__ = ["lake"]
 
@@ -35,6 +35,6 @@ def lake(root: str | PathLike[str] | None = None) -> Lake:
     UsageError
         The settings cannot be read.
     """
-    from grn.quant.lake.lake import open_lake
+    from grn.quant.lake.holdings import open_lake
 
     return open_lake(root)

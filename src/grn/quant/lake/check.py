@@ -15,9 +15,9 @@ import polars as pl
 from grn.kit.errors import DataError
 from grn.quant.lake.calendars import ALWAYS, calendar_of
 from grn.quant.lake.gaps import MISSING, find_gaps
+from grn.quant.lake.holdings import Lake
 from grn.quant.lake.interval import NS, is_daily, length_ns
 from grn.quant.lake.kinds import TS
-from grn.quant.lake.lake import Lake
 from grn.quant.lake.load import IMPORTED
 from grn.quant.lake.manifest import Manifest
 from grn.quant.lake.mend import damaged_parts

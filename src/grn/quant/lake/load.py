@@ -16,9 +16,9 @@ from polars.exceptions import PolarsError
 
 from grn.kit.errors import DataError, UsageError
 from grn.quant.lake.calendars import calendar_of
+from grn.quant.lake.holdings import Lake
 from grn.quant.lake.interval import DAY_NS, NS, is_daily, length_ns, parse_interval
 from grn.quant.lake.kinds import KINDS, TS, Kind, kind_of
-from grn.quant.lake.lake import Lake
 from grn.quant.lake.series import Series
 from grn.quant.lake.store import Merged, Writer
 from grn.quant.schema.stamps import read_stamps

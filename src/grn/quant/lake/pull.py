@@ -20,9 +20,9 @@ from grn.kit.errors import GrnError
 from grn.kit.paths import grn_home
 from grn.quant.lake.calendars import Stamps
 from grn.quant.lake.gaps import asked_again, find_gaps, open_gaps
+from grn.quant.lake.holdings import Lake
 from grn.quant.lake.interval import DAY_NS, is_daily, length_ns
 from grn.quant.lake.kinds import TS
-from grn.quant.lake.lake import Lake
 from grn.quant.lake.pace import Pace, Sleep
 from grn.quant.lake.series import Series
 from grn.quant.lake.source import Feed, Page, Source, find_source, load_source_settings

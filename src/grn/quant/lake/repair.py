@@ -9,7 +9,7 @@ from typing import Final
 
 from grn.kit.errors import DataError, MissingError
 from grn.kit.files import make_dir
-from grn.quant.lake.lake import Lake
+from grn.quant.lake.holdings import Lake
 from grn.quant.lake.load import IMPORTED
 from grn.quant.lake.mend import damaged_parts, rebuild
 from grn.quant.lake.pace import Sleep

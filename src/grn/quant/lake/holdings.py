@@ -181,7 +181,7 @@ class Lake:
 
 
 def open_lake(root: str | PathLike[str] | None = None, clock: Clock | None = None) -> Lake:
-    """Open a lake; see :func:`grn.quant.lake.lake`."""
+    """Open a lake; see :func:`grn.quant.lake.holdings`."""
     settings = load_settings()
     folder = root or settings.data_root or grn_home() / _FOLDER
     return Lake(Path(folder).expanduser().absolute(), settings.data_quota_gib, clock or SystemClock())
