@@ -197,11 +197,13 @@ def close_by_signal(
     before: float,
     log: Sequence[MutableSequence[float]],
 ) -> None:
-    """Close `units` at a price; what the bar's volume does not take is left for the next fill."""
+    """Close `units` at a price; what a bar's volume leaves of a whole exit is due at the next fill."""
     side = -1 if a[UNITS] > 0.0 else 1
     if r[VOLUME_SHARE] > 0.0 and units > r[VOLUME_SHARE] * volume:
+        # The rest of an exit stays due; the rest of a reduction lapses.
+        if units >= abs(a[UNITS]):
+            a[LEAVE] = 1.0
         units = in_lots(r[VOLUME_SHARE] * volume, r)
-        a[LEAVE] = 1.0
         if units <= 0.0:
             return
     fill = price
@@ -238,7 +240,7 @@ def open_units(
     # Cash that secures a short is not free.
     free = cash + 2.0 * held * one if held < 0.0 else cash
     a[REJECTED] = a[REJECTED] + 1.0  # taken back below
-    if fill <= 0.0 or free <= 0.0:
+    if fill <= 0.0 or equity <= 0.0:
         return False
     kind = r[SIZE_KIND]
     size = r[SIZE] * scale

@@ -275,7 +275,12 @@ def _ticket(printer: Printer, plan: Plan, f: Features) -> list[str]:
     """The numbers of an entry, read on the bar that decides it; without one of them it is not made."""
     block = Block(printer, 4)
     values = {k: block.value(plan.form.ticket[k]) for k in plan.form.asked}
-    rest = ["    else:", "        rest_order(account, terms, form, ticket, action, t)", "        action = 0"]
+    due = f"2 if account[{slots.LEAVE}] > 0.0 else 0" if f.imposes else "0"
+    rest = [
+        "    else:",
+        "        rest_order(account, terms, form, ticket, action, t)",
+        f"        action = {due}",
+    ]
     return [
         "if action == 1 or action == -1:",
         *block.lines,

@@ -15,6 +15,7 @@ from grn.quant.engine.account import (
     CARRIED,
     CASH,
     FORCED_LEG,
+    LEAVE,
     LEGS,
     LOWER,
     MARGIN_LEG,
@@ -113,7 +114,8 @@ def walk(
                     action = LEAVE_POSITION if action * a[UNITS] < 0.0 else NONE
                 elif form[ORDER] > 0.0:
                     rest_order(a, r, form, ticket, action, t)
-                    action = NONE
+                    # The order may never fill: a duty to leave does not wait for it.
+                    action = LEAVE_POSITION if a[LEAVE] > 0.0 else NONE
             if form[AT_NEXT] > 0.0:
                 pending = action
             elif action != NONE:
