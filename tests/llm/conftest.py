@@ -18,6 +18,9 @@ from grn.llm.spend import Book
 from grn.llm.tape import Tape
 from tests.llm.servers import Server, serve
 
+# Threads of llama.cpp that wait for each other spin, and starve on a machine that is busy with other tests.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 KEY = "sk-ant-api03-planted-secret-planted-secret"
 NOW_NS = 1_795_400_000 * 10**9  # 2026-11-23
 TODAY = date(2026, 11, 23)
@@ -52,7 +55,7 @@ def book(tmp_path: Path) -> Iterator[Book]:
 @pytest.fixture(scope="session")
 def engine() -> Engine:
     """The embedded model, loaded once per test process."""
-    return load("local", threads=2)
+    return load("local", threads=1)
 
 
 class Said(list[str]):

@@ -134,7 +134,7 @@ def test_raw_frames_stand_beside_the_events(recorded: bytes, caller: Make) -> No
 
 
 def test_a_live_call_pays_for_one_client_only(server: Server, tmp_path: Path) -> None:
-    """Asking Anthropic imports neither Google's client nor Voyage's, nor, once it is cached, the price package."""
+    """Asking Anthropic imports no other client nor, once its list is cached, the price package."""
     code = (
         "import sys\n"
         "from grn.cli.main import main\n"

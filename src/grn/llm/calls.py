@@ -235,7 +235,8 @@ class Caller:
             yield from self._attempts(ask, model, server, run)
         except Fault as fault:
             run.fault = fault
-            # Not from the fault: behind it stands the client's own error, which may repeat the key in a traceback.
+            # Not from the fault: behind it stands the client's own error, which may repeat the key in a
+            # traceback.
             raise fault.error from None
         finally:
             self._settle(call, run, request)
