@@ -82,6 +82,8 @@ def test_everything_that_can_be_said_is_sent(server: Server, caller: Make) -> No
     )
     events = list(caller().stream(ask))
     assert ToolAsked("add-0", "add", '{"a": 1}') in events
+    assert isinstance(events[-1], Finished)
+    assert events[-1].reason == "tool"
     _, sent = server.asked[0]
     assert sent["systemInstruction"]["parts"] == [{"text": "be brief"}]
     assert sent["generationConfig"]["temperature"] == 0.0

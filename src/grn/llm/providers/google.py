@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import time
+import warnings
 from collections.abc import Iterator
 from typing import Any, Self
 
@@ -38,13 +39,17 @@ class Google:
         self._tap = tap
 
     @classmethod
-    def connect(cls, timeout_s: float, key: Secret | None = None) -> Self:
-        """Make a client; the key is looked up when none is given."""
+    def connect(cls, timeout_s: float, key: Secret | None = None, version: str | None = None) -> Self:
+        """Make a client; the key is looked up when none is given, the API's version is the client's own."""
         logging.getLogger("google_genai").setLevel(logging.ERROR)  # it warns of every answer with a tool
+        # An enumeration that is newer than the client is no reason to speak up: the value is handed on as it
+        # is.
+        warnings.filterwarnings("ignore", r".* is not a valid \w+$", UserWarning, r"google\.genai\.")
         tap = Tap()
         secret = require_key(NAME) if key is None else key
         options = types.HttpOptions(
             base_url=os.environ.get(_ADDRESS) or None,
+            api_version=version,
             httpx_client=tap.client(timeout_s),
             timeout=round(timeout_s * 1000),
             retry_options=types.HttpRetryOptions(attempts=1),
@@ -59,7 +64,7 @@ class Google:
             stream = self._client.models.generate_content_stream(
                 model=model, contents=contents, config=config
             )
-            for event in read_stream(stream, wire):
+            for event in read_stream(stream, model, wire):
                 started = True
                 yield event
         except errors.APIError as error:
@@ -151,22 +156,22 @@ def body(ask: Request) -> tuple[list[types.Content], types.GenerateContentConfig
     return [_content(message, names) for message in ask.messages], types.GenerateContentConfig(**config)
 
 
-def read_stream(stream: Iterator[types.GenerateContentResponse], wire: Wire) -> Iterator[Event]:
-    """Turn the chunks of the client's stream into events.
+def read_stream(stream: Iterator[types.GenerateContentResponse], model: str, wire: Wire) -> Iterator[Event]:
+    """Turn the chunks of the client's stream into events; an answer that names no model is by the one asked.
 
     Raises
     ------
     Fault
         The stream ended before the answer did, or it is none.
     """
-    served, usage, reason = "", NONE, ""
+    served, usage, reason, tools = "", NONE, "", False
     for chunk in stream:
         wire.request_id = chunk.response_id or wire.request_id
         usage = read_usage(chunk.usage_metadata, usage)
         if not served:
-            served = chunk.model_version or ""
-            if not served:
-                raise malformed(NAME, "an answer that does not say which model made it")
+            if not chunk.candidates and chunk.usage_metadata is None and chunk.prompt_feedback is None:
+                raise malformed(NAME, "an answer with nothing in it")
+            served = chunk.model_version or model
             yield Started(served, usage)
         if chunk.prompt_feedback is not None and chunk.prompt_feedback.block_reason is not None:
             reason = "SAFETY"
@@ -175,6 +180,7 @@ def read_stream(stream: Iterator[types.GenerateContentResponse], wire: Wire) -> 
                 if part.function_call is not None:
                     call = part.function_call
                     arguments = json.dumps(call.args or {}, sort_keys=True)
+                    tools = True
                     yield ToolAsked(call.id or f"{call.name}-{number}", call.name or "", arguments)
                 elif part.text:
                     yield ThinkingDelta(part.text) if part.thought else TextDelta(part.text)
@@ -185,6 +191,8 @@ def read_stream(stream: Iterator[types.GenerateContentResponse], wire: Wire) -> 
     if not reason:
         raise _cut(None)
     said = "refused" if reason in _REFUSALS else _REASONS.get(reason, reason.lower())
+    if tools and said in ("end", "function_call"):
+        said = "tool"
     yield Finished(said, served, usage)
 
 
