@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from grn.quant import Bars, Costs, Rules, Strategy, col
 from grn.quant.engine import cpu, reference
-from grn.quant.engine.account import CLOSE_LEG, FORCED_LEG, LEG, OPEN_LEG
+from grn.quant.engine.account import (
+    CLOSE_LEG,
+    FORCED_LEG,
+    LEG,
+    MARGIN_LEG,
+    OPEN_LEG,
+    STOP_LEG,
+    TARGET_LEG,
+    TRAIL_LEG,
+)
 from grn.quant.engine.market import build_market
 from grn.quant.engine.path import Path, trace
 from grn.quant.engine.plan import build_grid, build_layout, build_plan
@@ -17,8 +27,12 @@ from grn.quant.metrics.accumulators import GROUPS, accumulator_names
 from grn.quant.strategy.sizes import AllCash, Size
 
 GROUP_NAMES = tuple(g.name for g in GROUPS if g.name != "always")
-LEGS = {OPEN_LEG: "open", CLOSE_LEG: "close", FORCED_LEG: "forced"}
+LEGS = {
+    OPEN_LEG: "open", CLOSE_LEG: "close", FORCED_LEG: "forced", STOP_LEG: "stop", TARGET_LEG: "target",
+    TRAIL_LEG: "trail", MARGIN_LEG: "margin",
+}  # fmt: skip
 SIDES = ("long_in", "long_out", "short_in", "short_out")
+DAY_NS = 86_400_000_000_000
 
 FOUR = Strategy(col("long_in"), col("long_out"), col("short_in"), col("short_out"))
 LONG = Strategy(col("long_in"), col("long_out"))
@@ -27,22 +41,40 @@ TURNING = Strategy(col("long_in"), col("short_in"), direction="both")
 
 
 def make_bars(
-    close: Sequence[float], *, opens: Sequence[float] | None = None, **signals: Sequence[int]
+    close: Sequence[float],
+    *,
+    opens: Sequence[float] | None = None,
+    columns: Mapping[str, Sequence[float]] | None = None,
+    step_days: float = 1.0,
+    **signals: Sequence[int],
 ) -> Bars:
-    """Daily bars; each of `SIDES` is given by the numbers of the bars on which it holds."""
+    """Bars of the closes (and opens), a day apart; each of `SIDES` by the numbers of the bars it holds on.
+
+    `columns` are further ones, and those in place of the high and low that open and close span.
+    """
     n = len(close)
-    columns = {"close": np.array(close, dtype=float), "open": np.array(opens or close, dtype=float)}
+    first = np.array(opens or close, dtype=float)
+    last = np.array(close, dtype=float)
+    found = {"close": last, "open": first, "high": np.maximum(first, last), "low": np.minimum(first, last)}
     for side in SIDES:
-        columns[side] = np.isin(np.arange(n), list(signals.get(side, ()))).astype(float)
-    return Bars(
-        symbol="HAND", ts_ns=86_400_000_000_000 * np.arange(1, n + 1, dtype=np.int64), columns=columns
-    )
+        found[side] = np.isin(np.arange(n), list(signals.get(side, ()))).astype(float)
+    found |= {name: np.array(values, dtype=float) for name, values in (columns or {}).items()}
+    ts_ns = (DAY_NS * step_days * np.arange(1, n + 1)).astype(np.int64)
+    return Bars(symbol="HAND", ts_ns=ts_ns, columns=found)
+
+
+def make_range(rows: Sequence[tuple[float, float, float, float]], **given: object) -> Bars:
+    """Bars from rows of (open, high, low, close); the rest as in :func:`make_bars`."""
+    opens, highs, lows, closes = (list(x) for x in zip(*rows, strict=True))
+    extra = dict(given.pop("columns", None) or {})  # type: ignore[call-overload]
+    return make_bars(closes, opens=opens, columns={"high": highs, "low": lows, **extra}, **given)  # type: ignore[arg-type]
 
 
 def run(
     bars: Bars,
     strategy: Strategy = FOUR,
     *,
+    rules: Rules | None = None,
     fill: str = "close",
     size: Size | None = None,
     fee: float = 0.0,
@@ -50,8 +82,12 @@ def run(
     slippage: float = 0.0,
     cash: float = 1_000.0,
 ) -> tuple[Path, dict[str, float]]:
-    """Run on reference, cpu and as a trace, hold all three to the same bits, and return path and sums."""
-    rules = Rules(fill, Costs(fee, fixed_fee, slippage), size or AllCash(), cash)
+    """Run on reference, cpu and as a trace, hold all three to the same bits, and return path and sums.
+
+    `rules` are taken as they are; without them the other arguments make some.
+    """
+    if rules is None:
+        rules = Rules(fill, Costs(fee, fixed_fee, slippage), size or AllCash(), cash)
     plan, grid = build_plan(strategy, rules), build_grid(strategy, 1.0)
     truth = reference.run(plan, grid, bars, rules, GROUP_NAMES)
     fused = cpu.run(plan, build_layout(plan, grid), grid, bars, rules, GROUP_NAMES, threads=1)
@@ -63,6 +99,11 @@ def run(
     assert np.array(position).tobytes() == traced.position.tobytes()
     assert np.array(legs).reshape(-1, LEG).tobytes() == traced.legs.tobytes()
     return traced, dict(zip(accumulator_names(GROUP_NAMES), truth[0].tolist(), strict=True))
+
+
+def with_orders(strategy: Strategy, **orders: object) -> Strategy:
+    """A strategy with stops, an entry order or a scale beside its signals."""
+    return replace(strategy, **orders)  # type: ignore[arg-type]
 
 
 def legs_of(path: Path) -> list[tuple[int, str, float, float, float]]:
