@@ -149,7 +149,7 @@ class Request:
         """Bytes (UTF-8) of everything in it that is text: no tokenizer makes more tokens of it than that."""
         words = [
             self.system or "",
-            json.dumps(self.schema or ""),
+            *([] if self.schema is None else [json.dumps(self.schema)]),
             *(json.dumps(t.schema) for t in self.tools),
         ]
         words += [f"{tool.name} {tool.description}" for tool in self.tools]

@@ -134,7 +134,7 @@ def test_a_dry_run_sends_nothing(echo: Echo, capsys: Capture) -> None:
     """Tokens and price from the price list alone."""
     assert main(["ask", "x" * 400, "-m", "opus", "--max-tokens", "100", "--dry-run"]) == 0
     out = capsys.readouterr().out
-    assert "about 108 tokens, at most 530" in out
+    assert "about 108 tokens, at most 528" in out
     assert "sent      nothing" in out
     assert main(["ask", "x", "-m", "claude-3-5-sonnet-20241022", "--dry-run", "--json"]) == 0
     quote = json.loads(capsys.readouterr().out)

@@ -120,7 +120,7 @@ def _request(words: tuple[str, ...], options: dict[str, Any]) -> Request:
     name = options["template_name"]
     template = load_template(llm_dir() / "templates", name) if name else Template()
     parts: list[Part] = []
-    if not sys.stdin.isatty() and (piped := sys.stdin.read().removesuffix("\n")):
+    if piped := _piped():
         parts.append(Text(piped))
     for path in options["attachments"]:
         parts += attach(path)
@@ -140,6 +140,16 @@ def _request(words: tuple[str, ...], options: dict[str, Any]) -> Request:
         effort=options["effort"],
         cache=options["cache"],
     )
+
+
+def _piped() -> str:
+    """Give what is piped in, without its last line break; nothing on a terminal or without a stdin."""
+    if sys.stdin is None or sys.stdin.closed or sys.stdin.isatty():
+        return ""
+    try:
+        return sys.stdin.read().removesuffix("\n")
+    except OSError:  # a background process of a terminal that has gone
+        return ""
 
 
 def _schema(text: str | None) -> dict[str, Any] | None:
