@@ -43,7 +43,7 @@ def test_equal_to_the_reference(
 ) -> None:
     """Each row gets the last row known before its moment (or at it), found by looking at all of them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stream, "BATCH_ROWS", size)
+        patch.setattr(stream, "STAGE_ROWS", size)
         patch.setattr(as_of_module, "BATCH_ROWS", size)
         made = join_as_of(
             frame_of(left, "ts", "x"),

@@ -103,7 +103,7 @@ def test_batches_do_not_matter(kind: str, trades: list[Trade], size: int) -> Non
     make = KINDS[kind][0]
     whole = make(tape(trades), unfinished=True).collect()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stream, "BATCH_ROWS", size)
+        patch.setattr(stream, "STAGE_ROWS", size)
         assert make(tape(trades), unfinished=True).collect().equals(whole)
 
 
@@ -207,7 +207,7 @@ def test_faults_name_the_row(
     column: str, value: object, what: str, seen: str, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A trade that cannot be is refused, with its row over all batches, its value, and what to do."""
-    monkeypatch.setattr(stream, "BATCH_ROWS", batch)
+    monkeypatch.setattr(stream, "STAGE_ROWS", batch)
     trades = tape(published_trades()).with_row_index("row")
     literal = pl.lit(value).cast(TS) if column == "ts" else pl.lit(value)
     odd = trades.with_columns(pl.when(pl.col("row") == 170).then(literal).otherwise(column).alias(column))

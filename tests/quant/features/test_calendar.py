@@ -62,7 +62,7 @@ def test_equal_to_the_reference(hours: list[int], size: int) -> None:
     sessions = exchange_sessions("XNYS", dt.date(2023, 11, 20), dt.date(2023, 11, 27))
     moments = [dt.datetime(2023, 11, 19, 0, 30, tzinfo=dt.UTC) + dt.timedelta(hours=h) for h in hours]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stream, "BATCH_ROWS", size)
+        patch.setattr(stream, "STAGE_ROWS", size)
         made = with_sessions(frame_of(moments), sessions).collect()
     expected: list[tuple[Any, ...]] = []
     for moment in moments:

@@ -42,7 +42,7 @@ def test_equal_to_the_reference(measure: Any, rows: list[tuple[int, float | None
     types = {"ts": pl.Int64, "x": pl.Float64}
     frame = pl.LazyFrame(rows, schema=types, orient="row").with_columns(pl.col("ts").cast(TS))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stream, "BATCH_ROWS", size)
+        patch.setattr(stream, "STAGE_ROWS", size)
         made = with_cross_section(frame, "x", measure).collect()
     assert made.drop(f"x_{measure}").equals(frame.collect())
     expected = [reference(measure, x, [v for u, v in rows if u == t]) for t, x in rows]
@@ -68,7 +68,7 @@ def test_what_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DataError, match="no column 'y'"):
         with_cross_section(frame, "y")
     for size in (1, 2):
-        monkeypatch.setattr(stream, "BATCH_ROWS", size)
+        monkeypatch.setattr(stream, "STAGE_ROWS", size)
         with pytest.raises(DataError, match="time goes back"):
             with_cross_section(frame, "x").collect()
     with pytest.raises(DataError, match="no time"):

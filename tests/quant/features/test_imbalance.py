@@ -78,7 +78,7 @@ def test_later_trades_and_batches_change_nothing(trades: list[Trade], cut: int, 
 
     whole = make(trades)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stream, "BATCH_ROWS", size)
+        patch.setattr(stream, "STAGE_ROWS", size)
         part = make(trades[:cut])
     assert part.equals(whole.head(part.height))
 

@@ -39,7 +39,7 @@ def test_equal_to_the_reference(
     """Each return is that over the symbol's own rows, interleaved or not, in batches of any size."""
     frame = pl.LazyFrame(rows, schema={"symbol": pl.String, "close": pl.Float64}, orient="row")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stream, "BATCH_ROWS", size)
+        patch.setattr(stream, "STAGE_ROWS", size)
         made = with_returns(frame, periods, kind=kind).collect()[f"return_{periods}"].to_list()
     expected = [reference(rows, i, periods, kind) for i in range(len(rows))]
     assert made == pytest.approx(expected, rel=1e-14, abs=1e-15, nan_ok=True)

@@ -77,7 +77,7 @@ def test_equal_to_the_formula(estimator: Any, bars: list[Bar], window: int, size
     The tolerance is rounding: the reference adds the same terms in the same order, but forms them otherwise.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stream, "BATCH_ROWS", size)
+        patch.setattr(stream, "STAGE_ROWS", size)
         made = with_volatility(frame_of(bars), estimator, window, name="v").collect()
     assert made.drop("v").equals(frame_of(bars).collect())
     for i, value in enumerate(made["v"]):

@@ -87,7 +87,7 @@ def join_as_of(
     def run() -> Iterator[pl.DataFrame]:
         feed = _Feed(rights, keys)
         last: int | None = None
-        for rows in batches(lefts):
+        for rows in batches(lefts, BATCH_ROWS):
             last = _check_order(rows, last, "left")
             seen = feed.between(int(rows[_MOMENT][0]), last)
             made = rows.join_asof(
@@ -108,7 +108,7 @@ class _Feed:
     """The rows of the right frame that may still matter."""
 
     def __init__(self, frame: pl.LazyFrame, keys: list[str]) -> None:
-        self._batches = batches(frame)
+        self._batches = batches(frame, BATCH_ROWS)
         self._keys = keys
         self._rows = frame.clear().collect()
         self._last: int | None = None

@@ -13,7 +13,7 @@ import polars as pl
 from grn.kit.errors import DataError, UsageError, require_extra
 from grn.kit.files import sha256_hex
 from grn.quant.features.stream import through
-from grn.quant.features.trades import TS, check_columns, utc_ns
+from grn.quant.features.trades import TS, check_columns, filled, utc_ns
 
 Part = Literal["minute_of_day", "hour", "weekday", "day", "month", "year"]
 
@@ -21,7 +21,6 @@ SESSION_SCHEMA: Final = pl.Schema(
     {"session": pl.Date(), "open_ts": TS, "close_ts": TS, "break_start_ts": TS, "break_end_ts": TS}
 )
 _NAT: Final = -(2**63)
-_SECOND_NS: Final = 10**9
 
 
 def with_calendar(
@@ -184,10 +183,14 @@ class _Sessions:
             value=False
         )
         trading = (moment < found["close_ts"]).fill_null(value=False) & ~resting
-        since = (moment - found["open_ts"]).to_physical() / _SECOND_NS
-        until = (found["close_ts"] - moment).to_physical() / _SECOND_NS
+        since, until = _seconds(moment - found["open_ts"]), _seconds(found["close_ts"] - moment)
         made = pl.DataFrame({"session": found["session"], "since_open_s": since, "until_close_s": until})
         return rows.drop("grn moment").hstack(made.select(pl.when(trading).then(pl.all())))
 
     def finish(self) -> None:
         return None
+
+
+def _seconds(spans: pl.Series) -> pl.Series:
+    # Divided by NumPy: Polars 2.1 multiplies by the reciprocal instead, which may be off in the last bit.
+    return pl.Series(filled(spans.to_physical(), 0) / 1e9)

@@ -17,7 +17,11 @@ from polars.io.plugins import register_io_source
 from grn.kit.files import sha256_hex
 
 BATCH_ROWS: Final = 262_144
-"""Rows that a stage is handed at once: a column of float64 is 2 MiB, which stays in the caches."""
+"""Rows at once where each batch has a cost of its own, such as the table of keys of a join."""
+
+STAGE_ROWS: int | None = None
+"""Rows that a stage is handed at once; None takes the engine's own pieces, whose columns need no copy.
+Values do not depend on it: tests set it to a few rows."""
 
 
 class Stage(Protocol):
@@ -51,7 +55,7 @@ def through(
 
     def run() -> Iterator[pl.DataFrame]:
         stage = start()
-        for rows in batches(frame):
+        for rows in batches(frame, STAGE_ROWS):
             made = stage.take(rows)
             if made is not None and made.height:
                 yield made
@@ -95,6 +99,6 @@ def from_batches(
     return register_io_source(source, schema=schema, is_pure=True, explain_name=name, explain_detail=detail)
 
 
-def batches(frame: pl.LazyFrame) -> Iterator[pl.DataFrame]:
-    """Collect a lazy frame in the streaming engine and hand it on in batches of `BATCH_ROWS`, in order."""
-    yield from frame.collect_batches(chunk_size=BATCH_ROWS, maintain_order=True, engine="streaming")
+def batches(frame: pl.LazyFrame, rows: int | None = None) -> Iterator[pl.DataFrame]:
+    """Collect a lazy frame in the streaming engine and hand it on in order, in batches of `rows`."""
+    yield from frame.collect_batches(chunk_size=rows, maintain_order=True, engine="streaming")

@@ -17,7 +17,7 @@ import polars as pl
 from grn.kit.errors import UsageError
 from grn.quant.features.filling import Floats
 from grn.quant.features.stream import through
-from grn.quant.features.trades import Slots, as_category, check_columns
+from grn.quant.features.trades import Slots, as_category, check_columns, filled
 
 _CODES: Final = "grn symbol"
 
@@ -75,8 +75,8 @@ class _Windows:
     def take(self, rows: pl.DataFrame) -> pl.DataFrame:
         slots = self._slots.of(rows[_CODES])
         self._lookback.grow(len(self._slots))
-        numbers = rows.select(pl.col(self._columns).cast(pl.Float64).fill_null(float("nan")))
-        values = self._lookback.values(slots, [column.to_numpy() for column in numbers])
+        numbers = [filled(rows[name].cast(pl.Float64), float("nan")) for name in self._columns]
+        values = self._lookback.values(slots, numbers)
         return rows.drop(_CODES).with_columns(pl.Series(self._name, values))
 
     def finish(self) -> None:
