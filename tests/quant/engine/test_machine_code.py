@@ -43,7 +43,10 @@ def kernel() -> tuple[Callable[..., None], object]:
     )
     table, column = F64[:, ::1], F64[::1]
     market = numba.types.UniTuple(column, 10)
-    types = numba.void(table, numba.int32[:, ::1], table, market, column, column, F64, I64, I64, table)
+    books = (column, column, column, table)
+    types = numba.void(
+        table, numba.int32[:, ::1], table, market, column, column, F64, I64, I64, *books, table
+    )
     return compile_kernel(source), types
 
 

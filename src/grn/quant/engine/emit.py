@@ -26,7 +26,9 @@ from grn.quant.strategy.expr import Expr, Param
 from grn.quant.strategy.rules import Conflicts, Rules
 from grn.quant.strategy.strategy import is_never
 
-KERNEL_ARGUMENTS: Final = "table, rows, params, market, form, terms, initial, first, last, out"
+KERNEL_ARGUMENTS: Final = (
+    "table, rows, params, market, form, terms, initial, first, last, account, ticket, levels, log, out"
+)
 ACT: Final = "act(account, terms, form, ticket, levels, {action}, fill[t], True, volume[t], t, log)"
 
 
@@ -71,8 +73,9 @@ def print_kernel(plan: Plan, params: Sequence[Param], groups: Sequence[str], rul
     """Source of the kernel for this plan, these accumulator groups and rules of this kind.
 
     The kernel takes `KERNEL_ARGUMENTS`: table float64 [rows, pad + T], rows int32 [C, leaves], params
-    float64 [C, P], the market's columns, form and rules as numbers, the range of combinations, and out
-    float64 [C, accumulators], in the order of `metrics.accumulators.accumulator_names`.
+    float64 [C, P], the market's columns, form and rules as numbers, the range of combinations, the account
+    that it works with (`Form.open_books`), and out float64 [C, accumulators], in the order of
+    `metrics.accumulators.accumulator_names`.
     """
     printer = Printer(plan, params)
     has = set(groups)
@@ -95,7 +98,6 @@ def _head(plan: Plan, params: Sequence[Param], has: set[str], f: Features) -> li
     """From the arguments to the first bar."""
     used = sorted({p.name for p in params})
     position = {p.name: i for i, p in enumerate(params)}
-    stops = int(plan.form.numbers[forms.STOPS])
     columns = {
         "open_": market.OPEN, "high": market.HIGH, "low": market.LOW, "close": market.CLOSE,
         "fill": market.FILL, "volume": market.VOLUME, "dividends": market.DIVIDENDS, "splits": market.SPLITS,
@@ -106,10 +108,6 @@ def _head(plan: Plan, params: Sequence[Param], has: set[str], f: Features) -> li
         f"def kernel({KERNEL_ARGUMENTS}):",
         *(f"    {name} = market[{k}]" for name, k in columns.items()),
         "    n = close.shape[0]",
-        f"    account = np.zeros({slots.SLOTS})",
-        f"    ticket = np.ones({forms.FIRST_LEVEL + stops})",
-        f"    levels = np.full({2 * stops}, nan)",
-        f"    log = np.zeros((0, {slots.LEG}))",
         f"    multiplier = terms[{places.MULTIPLIER}]",
         *([f"    maintenance = terms[{places.MAINTENANCE}]"] if f.margin else []),
         *([f"    trails_close = terms[{places.TRAILS_CLOSE}] > 0.0"] if f.trails else []),

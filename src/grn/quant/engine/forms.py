@@ -10,6 +10,10 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
+
+from grn.quant.engine.account import LEG, SLOTS
 from grn.quant.strategy.expr import Binary, Const, Expr, When, lift
 from grn.quant.strategy.indicators import rolling_std
 from grn.quant.strategy.orders import TimeStop
@@ -46,6 +50,8 @@ FIRST_LEVEL: Final = 3
 
 ONE = Const(1.0)
 
+Array = npt.NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class Form:
@@ -69,6 +75,11 @@ class Form:
         n = self.numbers
         head = [k for k, flag in ((SCALE, SIZED), (PRICE, ORDER), (BARS, TIMED)) if n[flag]]
         return (*head, *range(FIRST_LEVEL, FIRST_LEVEL + int(n[STOPS])))
+
+    def open_books(self) -> tuple[Array, Array, Array, Array]:
+        """What a simulation works with: an account, a ticket, the levels of a position, and no log."""
+        places = len(self.ticket)
+        return np.zeros(SLOTS), np.ones(places), np.full(2 * places, np.nan), np.zeros((0, LEG))
 
 
 def fill_form(strategy: Strategy, rules: Rules) -> Form:

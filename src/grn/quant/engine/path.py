@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from grn.quant.engine.account import BASIS, LEG, REASONS, SLOTS, TALLIES
+from grn.quant.engine.account import BASIS, LEG, REASONS, TALLIES
 from grn.quant.engine.choose import refusals
 from grn.quant.engine.forms import fill_form
 from grn.quant.engine.market import build_market
@@ -209,11 +209,11 @@ def trace(strategy: Strategy, bars: Bars, rules: Rules, binding: Mapping[str, fl
         tickets[k] = evaluator.numbers(form.ticket[k], binding)
     signals = [evaluator.condition(s, binding) for s in strategy.signals]
     market = build_market(bars, rules)
-    account, out = np.zeros(SLOTS), np.empty((4, n))
+    account, ticket, levels, log = form.open_books()
+    out = np.empty((4, n))
     head = (*signals, tickets, market, np.array(form.numbers), np.array(write_terms(rules)), rules.cash)
-    tail = (account, np.ones(places), np.full(2 * places, np.nan), out)
+    tail = (account, ticket, levels, out)
     # The first walk counts the legs, the second one writes them down.
-    log = np.zeros((0, LEG))
     prepare(walk, (*head, *tail, log))
     log = np.zeros((walk(*head, *tail, log), LEG))
     walk(*head, *tail, log)

@@ -30,6 +30,7 @@ from grn.quant.engine.forms import (
     SCALE,
     SIZED,
     STOPS,
+    TIMED,
 )
 from grn.quant.engine.levels import passed, place_levels
 from grn.quant.engine.tariff import in_lots
@@ -155,7 +156,8 @@ def act(
     opened = False
     entering = action in (LONG, SHORT)
     against = entering and action * a[UNITS] < 0.0
-    if entering and passed(form, ticket, action, price):
+    guarded = form[STOPS] > 0.0 or form[TIMED] > 0.0
+    if entering and guarded and passed(form, ticket, action, price, slips, r):
         a[REJECTED] = a[REJECTED] + 1.0
         entering = False
     if against or (action == LEAVE_POSITION and a[UNITS] != 0.0):
@@ -168,7 +170,7 @@ def act(
         scale = ticket[SCALE] if form[SIZED] > 0.0 else 1.0
         if open_units(a, r, action, price, slips, volume, scale, fixed, t, before, log):
             opened = flat
-            if flat or r[REPLACES] > 0.0:
+            if guarded and (flat or r[REPLACES] > 0.0):
                 place_levels(a, r, form, ticket, levels)
     if a[LEGS] > legs:
         a[ORDERS] = a[ORDERS] + 1.0

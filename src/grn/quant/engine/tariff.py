@@ -98,7 +98,9 @@ def value_for(spend: float, fill: float, fixed: float, r: Sequence[float]) -> fl
     Zero or negative when the fees alone exceed it.
     """
     room = spend - fixed
-    per_value = r[UNIT_FEE] / (fill * r[MULTIPLIER])
+    per_value = 0.0
+    if r[UNIT_FEE] > 0.0:
+        per_value = r[UNIT_FEE] / (fill * r[MULTIPLIER])
     if r[TIERS] == 0.0:
         value = room / (1.0 + r[FEE] + per_value)
     else:
