@@ -42,12 +42,15 @@ from grn.quant.engine.terms import AT_MARKET, AT_SIGNAL, STOP_FILL, TARGET_FILL,
 from grn.quant.strategy.orders import DISTANCE, PERCENT, PRICE, PROFIT, TRAIL
 
 
-def passed(form: Sequence[float], ticket: Sequence[float], side: int, price: float) -> bool:
-    """Whether a level given as a price lies on the wrong side of an entry at `price`."""
+def passed(
+    form: Sequence[float], ticket: Sequence[float], side: int, price: float, slips: bool, r: Sequence[float]
+) -> bool:
+    """Whether a level given as a price lies on the wrong side of where an entry at `price` fills."""
     for i in range(int(form[STOPS])):
         at = FIRST_STOP + STOP_WIDTH * i
         if form[at + MEASURE] == PRICE:
-            gain = side * (ticket[FIRST_LEVEL + i] - price)
+            fill = market_price(price, side, r) if slips else price
+            gain = side * (ticket[FIRST_LEVEL + i] - fill)
             if form[at + KIND] != PROFIT:
                 gain = -gain
             if not gain > 0.0:
