@@ -18,7 +18,7 @@ from grn.quant import Bars, Costs, Rules, param, roc, when
 from grn.quant.engine.plan import Grid
 from grn.quant.engine.portfolio import cpu
 from grn.quant.engine.portfolio.panel import Panel
-from grn.quant.engine.portfolio.path import trace
+from grn.quant.engine.portfolio.path import trace_portfolio
 from grn.quant.metrics.accumulators import accumulator_names
 from grn.quant.metrics.from_accumulators import metric_columns
 from grn.quant.metrics.registry import parse_metrics
@@ -123,7 +123,7 @@ def run_ours(
         for name, column in columns.items():
             table[name][k] = column
         for i in range(len(grid)):
-            path = trace(weights, panel, comparison.rules, grid.binding(i))
+            path = trace_portfolio(weights, panel, comparison.rules, grid.binding(i))
             table["orders"][k, i] = len(np.unique(path.legs[:, 1]))
     return table
 

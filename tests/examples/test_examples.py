@@ -14,10 +14,14 @@ from grn.quant.files import load_strategy_file
 FOLDER = Path(__file__).parents[2] / "examples"
 # Small grids, so that every example runs in CI; and how large its own one is.
 SMALL: dict[str, tuple[list[str], int]] = {
+    "donchian_atr_stop": (["enter=20,50", "leave=10", "risk=2.0", "trail=4.0"], 192),
     "donchian_breakout": (["enter=20,55", "leave=10,20"], 155),
     "ma_cross": (["fast=10:20:10", "slow=50"], 4_851),
+    "momentum_rotation": (["length=120,200", "count=3"], 44),
+    "pairs_spread_stop": (["length=60", "enter=2.0", "leave=0.0,0.5", "loss=0.02"], 198),
     "pairs_zscore": (["length=60", "enter=2.0", "leave=0.0,0.5"], 480),
     "rsi_reversion": (["length=2,4", "buy_below=20:30:10", "leave_above=70"], 832),
+    "volatility_trend": (["trend=100,200", "window=20", "target=0.1"], 72),
 }
 EXAMPLES = pytest.mark.parametrize("name", SMALL)
 
@@ -53,7 +57,7 @@ def test_it_is_complete_in_itself(name: str) -> None:
     found = load_strategy_file(FOLDER / f"{name}.py")
     assert found.strategy.name == name
     assert found.data is not None
-    assert found.rules["costs"].fee > 0
+    assert found.rules.costs.fee > 0
 
 
 @EXAMPLES

@@ -26,7 +26,7 @@ from benchmarks.portfolios import (
 )
 from grn.quant import Bars, Costs, Rules, col
 from grn.quant.engine.portfolio.panel import Panel
-from grn.quant.engine.portfolio.path import PortfolioPath, trace
+from grn.quant.engine.portfolio.path import PortfolioPath, trace_portfolio
 from grn.quant.strategy.weights import Weights
 
 pytestmark = pytest.mark.skipif(find_spec("vectorbt") is None, reason="the extra `peers` is not installed")
@@ -72,7 +72,7 @@ def run_both(
         for s, x in closes.items()
     )
     rules = Rules(fill="close", costs=Costs(**costs), cash=1_000.0)  # type: ignore[arg-type]
-    ours = trace(Weights(col("w"), every=1), Panel(bars), rules, {})
+    ours = trace_portfolio(Weights(col("w"), every=1), Panel(bars), rules, {})
     vbt = load_vectorbt()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -15,7 +15,7 @@ from grn.quant.engine.plan import Grid
 from grn.quant.engine.portfolio import cpu, reference
 from grn.quant.engine.portfolio.book import CARRY, LENDING, SPLIT
 from grn.quant.engine.portfolio.panel import Panel, PanelEvaluator
-from grn.quant.engine.portfolio.path import trace
+from grn.quant.engine.portfolio.path import trace_portfolio
 from grn.quant.engine.portfolio.sums import NAMES
 from grn.quant.metrics.accumulators import GROUPS, accumulator_names
 from grn.quant.strategy.weights import check_weights
@@ -42,7 +42,7 @@ def test_the_generated_cases_are_many_and_trade() -> None:
     assert len(cases) >= 300
     traded = stopped = ruined = 0
     for case in cases[:120]:
-        path = trace(case.weights, case.panel, case.rules, case.grid.binding(0))
+        path = trace_portfolio(case.weights, case.panel, case.rules, case.grid.binding(0))
         reasons = path.orders()["reason"].to_list()
         traded += bool(reasons)
         stopped += "stop" in reasons
@@ -60,7 +60,7 @@ def test_reference_and_cpu_agree_on_every_bit(block: int) -> None:
         found = cpu.run(case.weights, case.grid, case.panel, case.rules, GROUP_NAMES, threads=1)
         assert same_bits(truth, found), str(case)
         row = len(case.grid) - 1
-        path = trace(case.weights, case.panel, case.rules, case.grid.binding(row))
+        path = trace_portfolio(case.weights, case.panel, case.rules, case.grid.binding(row))
         plain = reference.follow(case.weights, case.panel, case.rules, case.grid.binding(row))
         assert same_bits(path.equity, np.array(plain.equity)), str(case)
         assert same_bits(path.cash, np.array(plain.cash)), str(case)
@@ -72,7 +72,7 @@ def test_reference_and_cpu_agree_on_every_bit(block: int) -> None:
 def test_money_is_conserved(block: int) -> None:
     """Cash is what the entries moved, units are what they traded, profits add up to the change of equity."""
     for case in cases_of(block):
-        path = trace(case.weights, case.panel, case.rules, case.grid.binding(0))
+        path = trace_portfolio(case.weights, case.panel, case.rules, case.grid.binding(0))
         m = case.rules.instrument.multiplier
         value = np.where(path.units == 0.0, 0.0, path.units * path.close * m).sum(axis=1)
         scale = max(1.0, float(np.abs(path.equity).max()), float(path.gross.max()))
@@ -102,7 +102,7 @@ def test_limits_hold_after_a_rebalance(block: int) -> None:
     """Never more positions than `most`, no lot broken, no order above its share of the volume."""
     for case in cases_of(block):
         binding = case.grid.binding(0)
-        path = trace(case.weights, case.panel, case.rules, binding)
+        path = trace_portfolio(case.weights, case.panel, case.rules, binding)
         lot = case.rules.instrument.lot
         legs = path.legs[(path.legs[:, 9] == 1.0) & (path.legs[:, 2] <= 2.0)]
         if lot and case.rules.events.splits is None:
@@ -130,8 +130,8 @@ def test_nothing_looks_ahead(block: int) -> None:
             continue  # a symbol that is not there at all is another portfolio
         short = Panel(tuple(b.head(int(np.searchsorted(b.ts_ns, ts[cut - 1], side="right"))) for b in first))
         binding = case.grid.binding(0)
-        whole = trace(case.weights, case.panel, case.rules, binding)
-        part = trace(case.weights, short, case.rules, binding)
+        whole = trace_portfolio(case.weights, case.panel, case.rules, binding)
+        part = trace_portfolio(case.weights, short, case.rules, binding)
         assert same_bits(whole.equity[:cut], part.equity), str(case)
         assert same_bits(whole.units[:cut], part.units), str(case)
 
@@ -167,6 +167,6 @@ def test_costs_only_cost() -> None:
     case = make_case(0)
     still = replace(case, weights=replace(case.weights, weight=0.0, stop=None))
     check_weights(still.weights, still.rules, case.panel.symbols)
-    path = trace(still.weights, still.panel, still.rules, still.grid.binding(0))
+    path = trace_portfolio(still.weights, still.panel, still.rules, still.grid.binding(0))
     assert (path.equity == still.rules.cash).all()
     assert not len(path.entries)

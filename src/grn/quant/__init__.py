@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from grn.quant.result import SweepResult
     from grn.quant.samples import sample
     from grn.quant.schema import Bars, load_bars
+    from grn.quant.strategy.costs import Costs
+    from grn.quant.strategy.cross import cross_mean, cross_sum, demean, hold, of, rank, share, top
     from grn.quant.strategy.expr import Expr, param
     from grn.quant.strategy.indicators import (
         atr,
@@ -48,7 +50,6 @@ if TYPE_CHECKING:
         wma,
         zscore,
     )
-    from grn.quant.strategy.costs import Costs
     from grn.quant.strategy.orders import Limit, StopEntry, StopLoss, TakeProfit, TimeStop, TrailingStop
     from grn.quant.strategy.rules import Conflicts, Events, Instrument, Margin, Rules, StopRules
     from grn.quant.strategy.sizes import (
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     )
     from grn.quant.strategy.step import step
     from grn.quant.strategy.strategy import Strategy
+    from grn.quant.strategy.weights import PortfolioStop, Weights
     from grn.quant.strategy.words import (
         close,
         col,
@@ -92,6 +94,7 @@ _HOME_OF = {
     "Instrument": "grn.quant.strategy.rules",
     "Limit": "grn.quant.strategy.orders",
     "Margin": "grn.quant.strategy.rules",
+    "PortfolioStop": "grn.quant.strategy.weights",
     "Quantity": "grn.quant.strategy.sizes",
     "Rules": "grn.quant.strategy.rules",
     "StopEntry": "grn.quant.strategy.orders",
@@ -105,12 +108,16 @@ _HOME_OF = {
     "Validation": "grn.quant.validate.validation",
     "Value": "grn.quant.strategy.sizes",
     "VolatilityTarget": "grn.quant.strategy.sizes",
+    "Weights": "grn.quant.strategy.weights",
     "atr": "grn.quant.strategy.indicators",
     "bollinger": "grn.quant.strategy.indicators",
     "close": "grn.quant.strategy.words",
     "col": "grn.quant.strategy.words",
     "collect": "grn.quant.features.collecting",
     "correlation": "grn.quant.strategy.indicators",
+    "cross_mean": "grn.quant.strategy.cross",
+    "cross_sum": "grn.quant.strategy.cross",
+    "demean": "grn.quant.strategy.cross",
     "dollar_bars": "grn.quant.features.bars",
     "donchian": "grn.quant.strategy.indicators",
     "ema": "grn.quant.strategy.indicators",
@@ -118,6 +125,7 @@ _HOME_OF = {
     "exp": "grn.quant.strategy.words",
     "find_leaks": "grn.quant.leaks",
     "high": "grn.quant.strategy.words",
+    "hold": "grn.quant.strategy.cross",
     "imbalance_bars": "grn.quant.features.imbalance",
     "is_missing": "grn.quant.strategy.words",
     "join_as_of": "grn.quant.features.as_of",
@@ -130,9 +138,11 @@ _HOME_OF = {
     "maximum": "grn.quant.strategy.words",
     "minimum": "grn.quant.strategy.words",
     "obv": "grn.quant.strategy.indicators",
+    "of": "grn.quant.strategy.cross",
     "open_": "grn.quant.strategy.words",
     "param": "grn.quant.strategy.expr",
     "polars": "grn.quant.strategy.words",
+    "rank": "grn.quant.strategy.cross",
     "roc": "grn.quant.strategy.indicators",
     "rolling_max": "grn.quant.strategy.indicators",
     "rolling_min": "grn.quant.strategy.indicators",
@@ -141,6 +151,7 @@ _HOME_OF = {
     "rsi": "grn.quant.strategy.indicators",
     "sample": "grn.quant.samples",
     "session_vwap": "grn.quant.strategy.indicators",
+    "share": "grn.quant.strategy.cross",
     "slope": "grn.quant.strategy.indicators",
     "sma": "grn.quant.strategy.indicators",
     "step": "grn.quant.strategy.step",
@@ -148,6 +159,7 @@ _HOME_OF = {
     "tf": "grn.quant.strategy.words",
     "tick_bars": "grn.quant.features.bars",
     "time_bars": "grn.quant.features.bars",
+    "top": "grn.quant.strategy.cross",
     "triple_barrier": "grn.quant.features.labels",
     "volume": "grn.quant.strategy.words",
     "volume_bars": "grn.quant.features.bars",
@@ -174,6 +186,7 @@ __all__ = [
     "Instrument",
     "Limit",
     "Margin",
+    "PortfolioStop",
     "Quantity",
     "Rules",
     "StopEntry",
@@ -187,12 +200,16 @@ __all__ = [
     "Validation",
     "Value",
     "VolatilityTarget",
+    "Weights",
     "atr",
     "bollinger",
     "close",
     "col",
     "collect",
     "correlation",
+    "cross_mean",
+    "cross_sum",
+    "demean",
     "dollar_bars",
     "donchian",
     "ema",
@@ -200,6 +217,7 @@ __all__ = [
     "exp",
     "find_leaks",
     "high",
+    "hold",
     "imbalance_bars",
     "is_missing",
     "join_as_of",
@@ -212,9 +230,11 @@ __all__ = [
     "maximum",
     "minimum",
     "obv",
+    "of",
     "open_",
     "param",
     "polars",
+    "rank",
     "roc",
     "rolling_max",
     "rolling_min",
@@ -223,6 +243,7 @@ __all__ = [
     "rsi",
     "sample",
     "session_vwap",
+    "share",
     "slope",
     "sma",
     "step",
@@ -230,6 +251,7 @@ __all__ = [
     "tf",
     "tick_bars",
     "time_bars",
+    "top",
     "triple_barrier",
     "volume",
     "volume_bars",

@@ -16,14 +16,15 @@ from grn.kit.errors import BudgetError, UsageError
 from grn.quant.engine import cpu, reference
 from grn.quant.engine.choose import Choice
 from grn.quant.engine.plan import GIB, Grid, build_layout, build_plan
+from grn.quant.engine.portfolio import run as portfolio
 from grn.quant.metrics.accumulators import accumulator_names
 from grn.quant.metrics.from_accumulators import metric_columns, sharpe_per_period
 from grn.quant.metrics.registry import Metric, groups_needed
 from grn.quant.result import SweepResult
 from grn.quant.schema import Bars
 from grn.quant.strategy.rules import Rules
-from grn.quant.strategy.strategy import Strategy
 from grn.quant.strategy.tree import find_params
+from grn.quant.strategy.weights import AnyStrategy, Weights
 
 Array = npt.NDArray[np.float64]
 Advance = Callable[[int], None]
@@ -45,17 +46,22 @@ def memory_budget_gib(wanted_gib: float | None = None) -> tuple[float, str]:
 
 
 def price_gib(
-    strategy: Strategy, rules: Rules, n_combinations: int, bars: Sequence[Bars], metrics: Sequence[Metric]
+    strategy: AnyStrategy, rules: Rules, n_combinations: int, bars: Sequence[Bars], metrics: Sequence[Metric]
 ) -> float:
     """Peak memory of a sweep in GiB, from its sizes alone: nothing is allocated.
 
     Counted: one symbol's table of series (twice: all outputs of an indicator are kept beside it), what each
     combination reads and sums up, and the frame of all symbols (twice: it is assembled from columns).
     """
-    plan = build_plan(strategy, rules)
-    rows = sum(math.prod(len(p.values) for p in find_params(leaf)) for leaf in plan.leaves)
     n_params = len(strategy.params)
     n_sums = len(accumulator_names(_groups(metrics)))
+    if isinstance(strategy, Weights):
+        threads = load_settings().threads or cpu.default_threads()
+        tables = portfolio.table_bytes(strategy, bars, threads)
+        row = n_params + n_sums + 2 * (n_params + len(metrics) + 2)
+        return float(tables + n_combinations * row * 8) / GIB
+    plan = build_plan(strategy, rules)
+    rows = sum(math.prod(len(p.values) for p in find_params(leaf)) for leaf in plan.leaves)
     table = 2 * rows * (plan.pad + max(map(len, bars))) * 8
     lanes = n_combinations * (len(plan.leaves) * (4 + 8) + n_params * 8 + len(bars) * n_sums * 8)
     frame = 2 * len(bars) * n_combinations * (n_params + len(metrics) + 2) * 8
@@ -63,7 +69,7 @@ def price_gib(
 
 
 def check_price(
-    strategy: Strategy,
+    strategy: AnyStrategy,
     rules: Rules,
     grid: Grid,
     bars: Sequence[Bars],
@@ -88,7 +94,7 @@ def check_price(
 
 
 def compute(
-    strategy: Strategy,
+    strategy: AnyStrategy,
     bars: tuple[Bars, ...],
     grid: Grid,
     rules: Rules,
@@ -108,10 +114,10 @@ def compute(
     ran = clock()
     columns: dict[str, list[Array]] = {m.name: [] for m in metrics}
     sharpes: list[Array] = []
-    for one, values in zip(bars, sums, strict=True):
+    for n_bars, values in zip(count_bars(strategy, bars), sums, strict=True):
         table = {name: values[:, k] for k, name in enumerate(names)}
-        sharpes.append(sharpe_per_period(table, n_bars=len(one)))
-        part = metric_columns(table, n_bars=len(one), initial=rules.cash, ppy=ppy, metrics=metrics)
+        sharpes.append(sharpe_per_period(table, n_bars=n_bars))
+        part = metric_columns(table, n_bars=n_bars, initial=rules.cash, ppy=ppy, metrics=metrics)
         for name, column in part.items():
             columns[name].append(column)
     result = SweepResult.assemble(
@@ -122,8 +128,15 @@ def compute(
     return result.timed({"run": ran - began, "total": clock() - began})
 
 
+def count_bars(strategy: AnyStrategy, bars: Sequence[Bars]) -> list[int]:
+    """Bars of each account: of each symbol, or of the calendar of all."""
+    if isinstance(strategy, Weights):
+        return [len(np.unique(np.concatenate([b.ts_ns for b in bars])))]
+    return [len(b) for b in bars]
+
+
 def run_engine(
-    strategy: Strategy,
+    strategy: AnyStrategy,
     bars: Sequence[Bars],
     grid: Grid,
     rules: Rules,
@@ -132,7 +145,10 @@ def run_engine(
     threads: int | None,
     progress: Advance | None = None,
 ) -> list[Array]:
-    """Accumulators per symbol: float64 [C, accumulators] each."""
+    """Accumulators per account: float64 [C, accumulators] each."""
+    workers = load_settings().threads or cpu.default_threads() if threads is None else threads
+    if isinstance(strategy, Weights):
+        return [portfolio.run(strategy, bars, grid, rules, groups, engine, workers, progress)]
     plan = build_plan(strategy, rules)
     if engine == "reference":
         sums = []
@@ -142,7 +158,6 @@ def run_engine(
                 progress(len(grid))
         return sums
     layout = build_layout(plan, grid)
-    workers = load_settings().threads or cpu.default_threads() if threads is None else threads
     return [
         cpu.run(plan, layout, grid, one, rules, groups, threads=workers, progress=progress) for one in bars
     ]

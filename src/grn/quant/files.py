@@ -22,7 +22,7 @@ from grn.kit.errors import GrnError, StrategyError, UsageError
 from grn.quant.strategy.advice import explain
 from grn.quant.strategy.expr import Expr
 from grn.quant.strategy.rules import Rules, merge_rules
-from grn.quant.strategy.strategy import Strategy
+from grn.quant.strategy.weights import AnyStrategy
 
 RULES = ("costs", "fill", "size", "cash")
 """Rules that a file may name alone, beside or in place of `rules`."""
@@ -33,7 +33,7 @@ class StrategyFile:
     """What a strategy file defines; `data` is None when the file leaves it open."""
 
     path: Path
-    strategy: Strategy
+    strategy: AnyStrategy
     data: Any
     rules: Rules
 
@@ -126,12 +126,12 @@ def _where(error: BaseException, path: str | Path, full: str) -> str:
     return f"{path}, line {lines[-1]}" if lines else str(path)
 
 
-def _only_strategy(found: Mapping[str, Any], file: Path) -> Strategy:
+def _only_strategy(found: Mapping[str, Any], file: Path) -> AnyStrategy:
     named = found.get("strategy")
-    if isinstance(named, Strategy):
+    if isinstance(named, AnyStrategy):
         chosen = named
     else:
-        every = {id(v): k for k, v in reversed(list(found.items())) if isinstance(v, Strategy)}
+        every = {id(v): k for k, v in reversed(list(found.items())) if isinstance(v, AnyStrategy)}
         if len(every) != 1:
             names = ", ".join(reversed(list(every.values())))
             raise StrategyError(
@@ -139,6 +139,6 @@ def _only_strategy(found: Mapping[str, Any], file: Path) -> Strategy:
                 seen=f"{len(every)} in {file}" + (f": {names}" if names else ""),
                 hint="name it `strategy`",
             )
-        chosen = next(v for v in found.values() if isinstance(v, Strategy))
+        chosen = next(v for v in found.values() if isinstance(v, AnyStrategy))
     # Absent sides were filled in at construction; the direction is passed on as it was resolved.
-    return replace(chosen, name=file.stem) if chosen.name == "strategy" else chosen
+    return replace(chosen, name=file.stem) if chosen.name in ("strategy", "portfolio") else chosen

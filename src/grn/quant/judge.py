@@ -87,7 +87,7 @@ def sweep_shuffled(
 
     These sweeps look at no real data in its real order; they are not trials and are not counted.
     """
-    from grn.quant.compute import run_engine
+    from grn.quant.compute import count_bars, run_engine
 
     names = accumulator_names(["moments"])
     best = np.full(shuffles, np.nan)
@@ -96,8 +96,8 @@ def sweep_shuffled(
         sums = run_engine(
             result.strategy, market, result.grid, result.rules, ["moments"], result.choice.engine, None
         )
-        for one, values in zip(market, sums, strict=True):
-            sharpes = sharpe_per_period(dict(zip(names, values.T, strict=True)), n_bars=len(one))
+        for n_bars, values in zip(count_bars(result.strategy, market), sums, strict=True):
+            sharpes = sharpe_per_period(dict(zip(names, values.T, strict=True)), n_bars=n_bars)
             if not np.isnan(sharpes).all():
                 best[k] = np.fmax(best[k], np.nanmax(sharpes))
         if progress is not None:

@@ -23,11 +23,13 @@ import numpy.typing as npt
 from grn.kit.errors import DataError, UsageError
 from grn.quant.engine.choose import refusals
 from grn.quant.engine.plan import build_grid
+from grn.quant.engine.portfolio.panel import Panel, PanelEvaluator
 from grn.quant.engine.series import Evaluator
 from grn.quant.schema import Bars
 from grn.quant.strategy.expr import DAY, Expr, Unary
 from grn.quant.strategy.strategy import Strategy, is_never
 from grn.quant.strategy.tree import find_params, nodes
+from grn.quant.strategy.weights import AnyStrategy, Weights
 
 SIDES = ("long entry", "long exit", "short entry", "short exit")
 TOLERANCE = 1e-9
@@ -42,7 +44,7 @@ class Leak:
     Attributes
     ----------
     side
-        The condition, one of `SIDES`; or the order, stop or scale that reads the future.
+        The condition, one of `SIDES`; or the order, stop, scale or weight that reads the future.
     culprit
         The innermost expression that changed.
     bar, ts_ns, cut
@@ -78,7 +80,7 @@ class LeakReport:
 
 
 def find_leaks(
-    strategy: Strategy, bars: Sequence[Bars], *, cuts: int = 24, combinations: int = 8, seed: int = 0
+    strategy: AnyStrategy, bars: Sequence[Bars], *, cuts: int = 24, combinations: int = 8, seed: int = 0
 ) -> LeakReport:
     """Compare every condition on the whole data with the same condition on data cut off at `cuts` bars.
 
@@ -114,6 +116,8 @@ def find_leaks(
     grid = build_grid(strategy, memory_gib=8.0)
     rows = np.unique(np.linspace(0, len(grid) - 1, min(combinations, len(grid))).round().astype(int))
     rng = np.random.default_rng(seed)
+    if isinstance(strategy, Weights):
+        return _find_in_weights(strategy, bars, [grid.binding(row) for row in rows.tolist()], cuts, rng)
     leaks: list[Leak] = []
     done = 0
     for one in bars:
@@ -138,6 +142,42 @@ def _checked(strategy: Strategy) -> list[tuple[str, Expr]]:
     orders = [] if strategy.entry_order is None else [strategy.entry_order]
     found += [(str(o), Unary("truth", o.value)) for o in (*orders, *strategy.stops)]
     return found + ([] if strategy.scale is None else [("scale", Unary("truth", strategy.scale))])
+
+
+def _find_in_weights(
+    weights: Weights,
+    bars: Sequence[Bars],
+    bindings: Sequence[dict[str, float]],
+    cuts: int,
+    rng: np.random.Generator,
+) -> LeakReport:
+    """The same for target weights: all symbols are cut off at one time, once all of them have begun."""
+    whole = PanelEvaluator(Panel(tuple(bars)), jit=refusals(weights)["cpu"] is None)
+    panel = whole.panel
+    begun = max(int(at[0]) for at in panel.at) + 1
+    order = 1 + rng.permutation(max(0, len(panel.ts_ns) - 1))
+    leaks: list[Leak] = []
+    done = 0
+    for binding in bindings:
+        table = whole.weights(weights.weight, binding)
+        turns = np.any(table != np.concatenate([np.zeros_like(table[:1]), table[:-1]]), axis=1)
+        points = [cut for cut in _cut_points(turns, cuts, order) if cut >= begun]
+        done = max(done, len(points))
+        found: dict[str, Leak] = {}
+        for cut in points:
+            kept = (b.head(int(at.searchsorted(cut))) for b, at in zip(panel.bars, panel.at, strict=True))
+            piece = PanelEvaluator(Panel(tuple(kept)), jit=whole.jit)
+            again = piece.weights(weights.weight, binding)
+            for s, symbol in enumerate(panel.symbols):
+                bar = _first_change(table[:, s], again[:, s])
+                if bar is not None and symbol not in found:
+                    culprit = _culprit(weights.weight, binding, whole.readers[s], cut, piece.readers[s])
+                    seen = float(table[bar, s]), float(again[bar, s])
+                    stamp = int(panel.ts_ns[bar])
+                    found[symbol] = Leak(symbol, "weight", culprit, bar, stamp, cut, *seen, dict(binding))
+        leaks += found.values()
+    known = sorted(set(weights.columns) - BAR_COLUMNS)
+    return LeakReport(tuple(leaks), done, len(bindings), tuple(known))
 
 
 class _Data:

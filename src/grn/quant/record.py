@@ -20,12 +20,27 @@ from grn.quant.result import SweepResult
 from grn.quant.schema import Bars
 from grn.quant.strategy.plain import to_plain
 from grn.quant.strategy.rules import Rules
-from grn.quant.strategy.strategy import Strategy
+from grn.quant.strategy.weights import AnyStrategy, Weights
 
 Keys = npt.NDArray[np.uint64]
 
 
-def trial_keys(strategy: Strategy, grid: Grid, rules: Rules, data: str) -> Keys:
+def data_ids(strategy: AnyStrategy, bars: Sequence[Bars]) -> list[str]:
+    """What trials are counted on: the identity of each symbol's bars, or one of all together."""
+    if isinstance(strategy, Weights):
+        return [sha256_hex(b"grn.panel.1", *sorted(b.identity.encode() for b in bars))]
+    return [b.identity for b in bars]
+
+
+def data_digests(strategy: AnyStrategy, bars: Sequence[Bars], columns: Sequence[str]) -> list[str]:
+    """What a trial read of each account's data; target weights know their symbols by name."""
+    if isinstance(strategy, Weights):
+        named = sorted((b.symbol, b.digest(columns)) for b in bars)
+        return [sha256_hex(canonical_json(named))]
+    return [b.digest(columns) for b in bars]
+
+
+def trial_keys(strategy: AnyStrategy, grid: Grid, rules: Rules, data: str) -> Keys:
     """One 64-bit key per combination: uint64 [C].
 
     A trial is one strategy at one parameter setting under one set of rules on what it reads of the data
@@ -53,13 +68,13 @@ def _mix(x: Keys) -> Keys:
     return x ^ (x >> np.uint64(31))
 
 
-def strategy_key(strategy: Strategy) -> str:
+def strategy_key(strategy: AnyStrategy) -> str:
     """SHA-256 of the canonical strategy."""
     return sha256_hex(canonical_json(strategy.canonical))
 
 
 def describe(
-    strategy: Strategy,
+    strategy: AnyStrategy,
     bars: Sequence[Bars],
     rules: Rules,
     needs: Sequence[str],
@@ -132,15 +147,15 @@ def unpack_bars(data: bytes) -> Bars:
 
 
 def record_trials(ledger: Ledger, run: str, result: SweepResult) -> int:
-    """Enter every combination on every symbol as a trial; return the watermark that counts them all."""
+    """Enter every combination on every account as a trial; return the watermark that counts them all."""
     name = strategy_key(result.strategy)
     columns = result.strategy.needs(result.rules)
     watermark = 0
-    for one, sharpes in zip(result.bars, result.trial_sharpes, strict=True):
-        keys = trial_keys(result.strategy, result.grid, result.rules, one.digest(columns))
-        watermark = ledger.record_trials(
-            run, data_id=one.identity, strategy_key=name, keys=keys, sharpes=sharpes
-        )
+    ids = data_ids(result.strategy, result.bars)
+    digests = data_digests(result.strategy, result.bars, columns)
+    for data_id, digest, sharpes in zip(ids, digests, result.trial_sharpes, strict=True):
+        keys = trial_keys(result.strategy, result.grid, result.rules, digest)
+        watermark = ledger.record_trials(run, data_id=data_id, strategy_key=name, keys=keys, sharpes=sharpes)
     return watermark
 
 

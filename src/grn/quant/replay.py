@@ -72,7 +72,7 @@ def replay(ledger: Ledger, run: str, *, threads: int | None = None, memory_gib: 
     ppy = float(inputs["periods_per_year"])
     result = compute(strategy, bars, grid, rules, metrics, choose_engine(strategy), ppy=ppy, threads=threads)
     watermark = entry.outcome.watermark
-    trials = ledger.count_trials([b.identity for b in bars], watermark=watermark)
+    trials = ledger.count_trials(record.data_ids(strategy, bars), watermark=watermark)
     now = versions()
     changed = {k: (v, now.get(k)) for k, v in sorted(entry.versions.items()) if now.get(k) != v}
     same = result.frame_sha256 == entry.outcome.outputs.get("frame_sha256")

@@ -18,11 +18,13 @@ from grn.ledger import TrialCount
 from grn.quant.engine.choose import Choice
 from grn.quant.engine.path import Path, trace
 from grn.quant.engine.plan import Grid
+from grn.quant.engine.portfolio.panel import Panel
+from grn.quant.engine.portfolio.path import PortfolioPath, trace_portfolio
 from grn.quant.metrics.from_returns import path_metrics
 from grn.quant.metrics.registry import METRICS, Metric, parse_metrics
 from grn.quant.schema import Bars
 from grn.quant.strategy.rules import Rules
-from grn.quant.strategy.strategy import Strategy
+from grn.quant.strategy.weights import AnyStrategy, Weights
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -38,10 +40,11 @@ class SweepResult:
     Attributes
     ----------
     frame
-        One row per symbol and combination: `symbol`, the parameters, the metrics.  Row i belongs to symbol
-        ``i // C`` and combination ``i % C``.
+        One row per account and combination: `symbol`, the parameters, the metrics.  Row i belongs to account
+        ``i // C`` and combination ``i % C``.  Signals have an account for each symbol; target weights have
+        one for all, and its name in the column `symbol`.
     trial_sharpes
-        Per symbol, the per-period Sharpe ratio of every combination: float64 [C].
+        Per account, the per-period Sharpe ratio of every combination: float64 [C].
     run, result_key, trials
         Names of the run and the trials counted on its data at its watermark; empty when the run was not
         recorded.
@@ -49,7 +52,7 @@ class SweepResult:
         Seconds of the engine ("run") and of everything ("total").
     """
 
-    strategy: Strategy
+    strategy: AnyStrategy
     bars: tuple[Bars, ...]
     grid: Grid
     rules: Rules
@@ -66,7 +69,7 @@ class SweepResult:
     @classmethod
     def assemble(
         cls,
-        strategy: Strategy,
+        strategy: AnyStrategy,
         bars: tuple[Bars, ...],
         grid: Grid,
         rules: Rules,
@@ -77,13 +80,14 @@ class SweepResult:
         ppy: float,
         trial_sharpes: tuple[Array, ...],
     ) -> SweepResult:
-        """Put the metric columns of the symbols below each other."""
+        """Put the metric columns of the accounts below each other."""
         import polars as pl
 
-        symbols = pl.concat([pl.repeat(b.symbol, len(grid), dtype=pl.String, eager=True) for b in bars])
+        names = account_names(strategy, bars)
+        symbols = pl.concat([pl.repeat(name, len(grid), dtype=pl.String, eager=True) for name in names])
         data: dict[str, Any] = {"symbol": symbols}
         for name, values in grid.columns().items():
-            data[name] = np.tile(values, len(bars))
+            data[name] = np.tile(values, len(names))
         for metric in metrics:
             data[metric.name] = np.concatenate(columns[metric.name])
         return cls(
@@ -99,7 +103,12 @@ class SweepResult:
         return replace(self, timings_s=dict(timings_s))
 
     def __len__(self) -> int:
-        return len(self.bars) * len(self.grid)
+        return len(self.accounts) * len(self.grid)
+
+    @cached_property
+    def accounts(self) -> tuple[str, ...]:
+        """Names of the accounts: the symbols, or the name of the target weights."""
+        return account_names(self.strategy, self.bars)
 
     @cached_property
     def frame_sha256(self) -> str:
@@ -107,7 +116,7 @@ class SweepResult:
         chunks: list[bytes] = []
         for name in self.frame.columns[1:]:
             chunks += [name.encode(), np.ascontiguousarray(self.frame[name].to_numpy()).tobytes()]
-        return sha256_hex("\x00".join(b.symbol for b in self.bars).encode(), *chunks)
+        return sha256_hex("\x00".join(self.accounts).encode(), *chunks)
 
     def best(self, by: str = "sharpe", *, min_trades: int = 1) -> int:
         """Row number of the best row by a metric; missing values never win, the first of equals does.
@@ -154,7 +163,7 @@ class SweepResult:
             raise UsageError(
                 "a row is found by all its parameters", seen=", ".join(params), hint=", ".join(names)
             )
-        symbols = [b.symbol for b in self.bars]
+        symbols = list(self.accounts)
         if symbol is None and len(symbols) > 1:
             raise UsageError(
                 "there are several symbols", seen=", ".join(symbols), hint="say which: symbol=..."
@@ -173,22 +182,36 @@ class SweepResult:
 
     def label(self, i: int) -> str:
         """Symbol and parameters of a row, such as ``SP500 fast=10 slow=50``."""
-        bars, binding = self._locate(i)
-        return " ".join([bars.symbol, *(f"{k}={v:g}" for k, v in binding.items())])
+        account, binding = self._locate(i)
+        return " ".join([self.accounts[account], *(f"{k}={v:g}" for k, v in binding.items())])
 
-    def path(self, i: int) -> Path:
-        """The path of a row: run again with everything written down, the same bits."""
+    def path(self, i: int) -> Path | PortfolioPath:
+        """The path of a row: run again with everything written down, the same bits.
+
+        A :class:`~grn.quant.engine.path.Path`, or with target weights a
+        :class:`~grn.quant.engine.portfolio.path.PortfolioPath`.
+        """
         i = self._check(i)
         if i not in self._paths:
             if len(self._paths) >= 16:
                 self._paths.pop(next(iter(self._paths)))
-            bars, binding = self._locate(i)
-            self._paths[i] = trace(self.strategy, bars, self.rules, binding)
+            self._paths[i] = self._trace(i)
         return self._paths[i]
 
     @cached_property
-    def _paths(self) -> dict[int, Path]:
+    def _paths(self) -> dict[int, Path | PortfolioPath]:
         return {}
+
+    def _trace(self, i: int) -> Path | PortfolioPath:
+        account, binding = self._locate(i)
+        if isinstance(self.strategy, Weights):
+            jit = self.choice.engine != "reference"
+            return trace_portfolio(self.strategy, self._panel, self.rules, binding, jit=jit)
+        return trace(self.strategy, self.bars[account], self.rules, binding)
+
+    @cached_property
+    def _panel(self) -> Panel:
+        return Panel(self.bars)
 
     def equity(self, i: int | None = None) -> pl.DataFrame:
         """Bars of a row: ts, close, cash, position, equity (default: the best row by Sharpe ratio)."""
@@ -234,6 +257,8 @@ class SweepResult:
 
         if not 0 <= combination < len(self.grid):
             raise UsageError("no such combination", seen=combination, hint=f"0 to {len(self.grid) - 1}")
+        if isinstance(self.strategy, Weights):
+            return self.path(combination).bars_frame().select("ts", "equity")
         taken = [b.symbol for b in self.bars if b.symbol in ("ts", "equity")]
         if taken:
             raise UsageError(
@@ -257,8 +282,7 @@ class SweepResult:
         wanted = [m for m in self.metrics if m.second_pass]
         columns: dict[str, list[float]] = {m.name: [] for m in wanted}
         for i in range(len(self)):
-            bars, binding = self._locate(i)
-            one = trace(self.strategy, bars, self.rules, binding)
+            one = self._trace(i)
             found = path_metrics(
                 one.returns, one.equity, initial=self.rules.cash, ppy=self.ppy, metrics=wanted
             )
@@ -305,11 +329,17 @@ class SweepResult:
             raise UsageError("no such row", seen=i, hint=f"rows go from 0 to {len(self) - 1}")
         return int(i)
 
-    def _locate(self, i: int) -> tuple[Bars, dict[str, float]]:
+    def _locate(self, i: int) -> tuple[int, dict[str, float]]:
         i = self._check(i)
-        return self.bars[i // len(self.grid)], self.grid.binding(i % len(self.grid))
+        return i // len(self.grid), self.grid.binding(i % len(self.grid))
 
 
-def path_sums(path: Path) -> dict[str, float]:
+def account_names(strategy: AnyStrategy, bars: Sequence[Bars]) -> tuple[str, ...]:
+    """Names of the accounts: the symbols, or the name of the target weights."""
+    return (strategy.name,) if isinstance(strategy, Weights) else tuple(b.symbol for b in bars)
+
+
+def path_sums(path: Path | PortfolioPath) -> dict[str, float]:
     """Accumulators that returns do not determine (trades, exposure, turnover, fees), from a finished path."""
-    return {**path.tallies, "bars_in": float(np.count_nonzero(path.position))}
+    held = path.gross if isinstance(path, PortfolioPath) else path.position
+    return {**path.tallies, "bars_in": float(np.count_nonzero(held))}

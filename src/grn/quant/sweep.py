@@ -15,6 +15,7 @@ from grn.ledger import Ledger
 from grn.quant import record
 from grn.quant.compute import Advance, check_price, compute, memory_budget_gib
 from grn.quant.engine.choose import Choice, choose_engine
+from grn.quant.engine.contradictions import check_contradictions
 from grn.quant.engine.cpu import check_threads
 from grn.quant.engine.plan import Grid, build_grid, pin_grid
 from grn.quant.metrics.annualise import common_periods_per_year
@@ -23,16 +24,16 @@ from grn.quant.result import SweepResult
 from grn.quant.schema import Bars, load_bars
 from grn.quant.strategy.costs import Costs
 from grn.quant.strategy.rules import Rules, merge_rules
-from grn.quant.strategy.sizes import Size
 from grn.quant.strategy.settings import with_values
-from grn.quant.strategy.strategy import Strategy
+from grn.quant.strategy.sizes import Size
+from grn.quant.strategy.weights import AnyStrategy, Weights, check_weights
 
 if TYPE_CHECKING:
     from grn.quant.schema import BarSource
 
 
 def sweep(
-    strategy: Strategy,
+    strategy: AnyStrategy,
     data: BarSource,
     *,
     rules: Rules | None = None,
@@ -49,16 +50,17 @@ def sweep(
     progress: Advance | None = None,
     command: str = "sweep",
 ) -> SweepResult:
-    """Run every parameter combination on every symbol and count each as a trial.
+    """Run every parameter combination on every symbol (or on all of them together) and count each as a trial.
 
     Parameters
     ----------
     strategy
-        What to run; its parameters span the grid.
+        What to run: signals (`Strategy`), each symbol for itself, or target weights (`Weights`), one account
+        for all; its parameters span the grid.
     data
         A Polars frame, a file, a sample name or bars (see `load_bars`).
     rules
-        The rules of execution (see :class:`Rules`); each symbol has an account of its own.
+        The rules of execution (see :class:`Rules`).
     costs, fill, size, cash
         These rules in place of those in `rules`.
     metrics
@@ -96,7 +98,7 @@ def sweep(
 
 
 def backtest(
-    strategy: Strategy,
+    strategy: AnyStrategy,
     data: BarSource,
     params: Mapping[str, float] | None = None,
     *,
@@ -132,11 +134,11 @@ def backtest(
 
 def _check_arguments(strategy: object, ledger: object, ppy: object) -> None:
     """Say what an argument of the wrong kind should have been, before anything fails further down."""
-    if not isinstance(strategy, Strategy):
+    if not isinstance(strategy, AnyStrategy):
         raise StrategyError(
             "this is no strategy",
             seen=f"{type(strategy).__name__} {strategy!r:.60}",
-            hint="Strategy(entry=..., exit=...)",
+            hint="Strategy(entry=..., exit=...), or Weights(...)",
         )
     if ledger is not None and not isinstance(ledger, Ledger):
         raise UsageError("ledger must be an open Ledger", seen=repr(ledger), hint="Ledger.open(Path(folder))")
@@ -148,7 +150,7 @@ def _check_arguments(strategy: object, ledger: object, ppy: object) -> None:
 class _Request:
     """A run that has been checked: nothing in it can be misunderstood any more."""
 
-    strategy: Strategy
+    strategy: AnyStrategy
     bars: tuple[Bars, ...]
     grid: Grid
     rules: Rules
@@ -161,7 +163,7 @@ class _Request:
 
 
 def _prepare(
-    strategy: Strategy,
+    strategy: AnyStrategy,
     data: BarSource,
     grid: Grid,
     rules: Rules,
@@ -184,6 +186,9 @@ def _prepare(
     choice = choose_engine(strategy, engine)
     columns = strategy.needs(rules)
     bars = load_bars(data, columns)
+    if isinstance(strategy, Weights):
+        check_weights(strategy, rules, [b.symbol for b in bars])
+    check_contradictions(strategy, rules, bars)
     year = common_periods_per_year({b.symbol: b.ts_ns for b in bars}) if ppy is None else ppy
     inputs = record.describe(strategy, bars, rules, columns, [m.name for m in chosen], year)
     inputs["grid"] = {
@@ -228,5 +233,5 @@ def _run(
                 "engine": request.choice.engine,
             },
         )
-        trials = book.count_trials([b.identity for b in bars], watermark=watermark)
+        trials = book.count_trials(record.data_ids(request.strategy, bars), watermark=watermark)
     return result.named(run=run, result_key=key, trials=trials)

@@ -271,7 +271,7 @@ def test_habits_of_other_libraries_are_answered(attempt: Callable[[], object], h
         ("diff", "write x - x.lag(1)"),
         ("pct_change", "x / x.lag(1) - 1"),
         ("ema", "ema is a function: write ema(x, ...)"),
-        ("crosses_over", "did you mean crosses_above or crosses_below?"),
+        ("crosses_over", "did you mean crosses_above or crosses_below"),
         ("qqqq", "guide on strategies"),
     ],
 )

@@ -83,7 +83,7 @@ def backtest(
         write_json({"run": result.run, "result_key": result.result_key, show: plain_rows(frame)})
     elif show == "metrics":
         write_table(
-            ["", *(b.symbol for b in result.bars)], [[n, *frame[n].to_list()] for n in frame.columns[1:]]
+            ["", *result.accounts], [[n, *frame[n].to_list()] for n in frame.columns[1:]]
         )
     else:
         write_table(frame.columns, [list(r.values()) for r in plain_rows(frame)])

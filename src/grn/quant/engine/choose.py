@@ -8,8 +8,8 @@ from typing import Literal
 
 from grn.kit.errors import UnsupportedError, UsageError
 from grn.quant.strategy.step import StepCall
-from grn.quant.strategy.strategy import Strategy
 from grn.quant.strategy.tree import nodes
+from grn.quant.strategy.weights import AnyStrategy, Weights
 
 Engine = Literal["auto", "reference", "cpu"]
 ENGINES: tuple[str, ...] = ("cpu", "reference")
@@ -24,18 +24,17 @@ class Choice:
     reason: str
 
 
-def refusals(strategy: Strategy) -> Mapping[str, str | None]:
+def refusals(strategy: AnyStrategy) -> Mapping[str, str | None]:
     """For each engine, why it cannot run the strategy; None when it can."""
-    slow = next(
-        (n.step.name for n in nodes(*strategy.signals) if isinstance(n, StepCall) and not n.step.jit), None
-    )
+    roots = (*strategy.signals, *strategy.numbers)
+    slow = next((n.step.name for n in nodes(*roots) if isinstance(n, StepCall) and not n.step.jit), None)
     return {
         "cpu": None if slow is None else f"step {slow} is declared jit=False and cannot be compiled",
         "reference": None,
     }
 
 
-def choose_engine(strategy: Strategy, wanted: str = "auto") -> Choice:
+def choose_engine(strategy: AnyStrategy, wanted: str = "auto") -> Choice:
     """The engine asked for, or the first one that can run the strategy.
 
     Raises
@@ -48,10 +47,8 @@ def choose_engine(strategy: Strategy, wanted: str = "auto") -> Choice:
         for engine in ENGINES:
             if why[engine] is None:
                 passed = [f"{e}: {why[e]}" for e in ENGINES[: ENGINES.index(engine)]]
-                return Choice(
-                    engine,
-                    "; ".join(passed) if passed else "fused kernels cover everything the strategy uses",
-                )
+                code = "the compiled walk covers" if isinstance(strategy, Weights) else "fused kernels cover"
+                return Choice(engine, "; ".join(passed) or f"{code} everything the strategy uses")
     if wanted not in ENGINES:
         raise UsageError("unknown engine", seen=repr(wanted), hint=f"use one of: auto, {', '.join(ENGINES)}")
     if why[wanted] is not None:

@@ -17,6 +17,7 @@ from grn.quant.strategy.expr import Binary, Const, Expr, Key, Param, Unary, When
 from grn.quant.strategy.rules import Rules
 from grn.quant.strategy.strategy import Strategy
 from grn.quant.strategy.tree import find_params
+from grn.quant.strategy.weights import AnyStrategy
 
 GIB = 2.0**30
 
@@ -51,7 +52,7 @@ class Grid:
         }
 
 
-def build_grid(strategy: Strategy, memory_gib: float) -> Grid:
+def build_grid(strategy: AnyStrategy, memory_gib: float) -> Grid:
     """Every combination of the parameters' values that `where` admits.
 
     Raises
@@ -84,7 +85,7 @@ def build_grid(strategy: Strategy, memory_gib: float) -> Grid:
     return Grid(params, np.ascontiguousarray(values))
 
 
-def pin_grid(strategy: Strategy, values: Mapping[str, float]) -> Grid:
+def pin_grid(strategy: AnyStrategy, values: Mapping[str, float]) -> Grid:
     """The one combination with these of the parameters' values; those left out must have a single one."""
     row = []
     known = {p.name: p for p in strategy.params}

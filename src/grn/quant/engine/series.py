@@ -15,6 +15,7 @@ import numpy.typing as npt
 from grn.kit.errors import DataError, StrategyError
 from grn.quant.schema import Bars
 from grn.quant.schema.timeframe import group_bars
+from grn.quant.strategy.cross import Hold
 from grn.quant.strategy.expr import DAY, Binary, Column, Const, Expr, Key, Lag, Param, Unary, When
 from grn.quant.strategy.leaves import HostFunction, Indicator, PolarsColumn, Timeframe
 from grn.quant.strategy.step import StepCall
@@ -152,6 +153,8 @@ class Evaluator:
                 return np.where(closed >= 0, values[closed], np.nan)
             case PolarsColumn():
                 return polars_column(self.bars, node)
+            case Hold():
+                return latch(self.condition(node.entry, binding), self.condition(node.leave, binding))
             case StepCall():
                 from grn.quant.engine.steps import run_step
 
@@ -171,6 +174,13 @@ class Evaluator:
             outputs = evaluate(node.name, inputs, _named(node, binding), jit=self.jit)
             self._families[family] = tuple(np.asarray(o, dtype=np.float64) for o in outputs)
         return self._families[family][get(node.name).outputs.index(node.output)]
+
+
+def latch(entry: npt.NDArray[np.bool_], leave: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """1 from an entry until an exit, which wins where both hold: float64 [T]."""
+    # The last bar on which either held decides: maximum.accumulate carries its number on.
+    decided = np.maximum.accumulate(np.where(entry | leave, np.arange(len(entry)), -1))
+    return np.where(decided >= 0, entry[decided] & ~leave[decided], False).astype(np.float64)
 
 
 def _named(node: Indicator, binding: Binding) -> dict[str, float]:

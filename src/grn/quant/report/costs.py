@@ -75,7 +75,7 @@ def _run(subject: Subject, name: str, costs: Costs) -> Scenario:
     rules = replace(result.rules, costs=costs)
     same = costs == result.rules.costs
     path = subject.path if same else trace(
-        result.strategy, subject.bars, rules, result.grid.binding(subject.combination)
+        subject.strategy, subject.bars, rules, result.grid.binding(subject.combination)
     )  # fmt: skip
     found = path_metrics(
         path.returns, path.equity, initial=rules.cash, ppy=result.ppy,

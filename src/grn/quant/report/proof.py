@@ -14,9 +14,7 @@ def proof(one: Subject, command: str | None) -> str:
     """Names, command, strategy, rules, data and versions (HTML)."""
     result = one.result
     binding = result.grid.binding(one.combination)
-    said = [
-        (k, f'<span class="code">{escape(v)}</span>') for k, v in words.describe_strategy(result.strategy)
-    ]
+    said = [(k, f'<span class="code">{escape(v)}</span>') for k, v in words.describe_strategy(one.strategy)]
     params = [
         (p.name, f"{escape(words.describe_param(p))}; here {short(binding[p.name])}")
         for p in result.grid.params

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
-from grn.kit.errors import UsageError
+from grn.kit.errors import UnsupportedError, UsageError
+from grn.quant.engine.portfolio.path import PortfolioPath
 from grn.quant.metrics.from_returns import equity_returns, path_metrics
+from grn.quant.strategy.weights import Weights
 
 if TYPE_CHECKING:
     import polars as pl
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from grn.quant.engine.path import Path
     from grn.quant.result import SweepResult
     from grn.quant.schema import Bars
+    from grn.quant.strategy.strategy import Strategy
     from grn.quant.validate.validation import Validation
 
 Array = npt.NDArray[np.float64]
@@ -60,10 +63,18 @@ class Subject:
         """Symbol and parameters."""
         return self.result.label(self.row)
 
+    @property
+    def strategy(self) -> Strategy:
+        """The signals that were run; `choose_subject` refuses target weights."""
+        assert not isinstance(self.result.strategy, Weights)
+        return self.result.strategy
+
     @cached_property
     def path(self) -> Path:
         """The row's account, bar by bar."""
-        return self.result.path(self.row)
+        found = self.result.path(self.row)
+        assert not isinstance(found, PortfolioPath)
+        return found
 
     @cached_property
     def trades(self) -> pl.DataFrame:
@@ -128,7 +139,14 @@ def choose_subject(
     Raises
     ------
     UsageError : no such row, or the validation is of another sweep.
+    UnsupportedError : the sweep is one of target weights.
     """
+    if isinstance(result.strategy, Weights):
+        raise UnsupportedError(
+            "the report shows one symbol's account, and target weights have one for all symbols",
+            seen=str(result.strategy)[:120],
+            hint="result.path(row) has equity, orders, trades and weights as frames; grn.validate judges it",
+        )
     if validation is not None and (
         validation.row >= len(result) or result.label(validation.row) != validation.verdict.winner
     ):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from grn.kit.errors import StrategyError
+from grn.quant.strategy.cross import Cross, Hold, Of
 from grn.quant.strategy.expr import (
     ARITHMETIC,
     COMPARISON,
@@ -35,26 +36,31 @@ from grn.quant.strategy.rules import Direction
 from grn.quant.strategy.step import Step, StepCall
 from grn.quant.strategy.strategy import Strategy, is_never
 from grn.quant.strategy.tree import nodes
+from grn.quant.strategy.weights import AnyStrategy, PortfolioStop, Weights
 
 _BINARY = frozenset((*ARITHMETIC, *COMPARISON, *LOGIC))
 _UNARY = frozenset(("neg", "abs", "sqrt", "not", "truth", "missing"))
 
 
-def to_plain(strategy: Strategy) -> dict[str, object]:
+def to_plain(strategy: AnyStrategy) -> dict[str, object]:
     """Lists, strings and numbers that :func:`from_plain` turns back into an equal strategy."""
-    return {
+    shared = {
         "name": strategy.name,
-        "signals": [_listed(s.key) for s in strategy.signals],
         "where": None if strategy.where is None else _listed(strategy.where.key),
         "params": [{"name": p.name, "integer": p.integer, "values": list(p.values)} for p in strategy.params],
         "interpreted": sorted({s.source for s in find_steps(strategy) if not s.jit}),
+    }
+    if isinstance(strategy, Weights):
+        return shared | {"weights": {k: _listed(v) for k, v in strategy.canonical.items()}}
+    return shared | {
+        "signals": [_listed(s.key) for s in strategy.signals],
         "stops": [_listed(s.key) for s in strategy.stops],
         "entry_order": None if strategy.entry_order is None else _listed(strategy.entry_order.key),
         "scale": None if strategy.scale is None else _listed(strategy.scale.key),
     }
 
 
-def from_plain(data: Mapping[str, Any], steps: Iterable[Step] = ()) -> Strategy:
+def from_plain(data: Mapping[str, Any], steps: Iterable[Step] = ()) -> AnyStrategy:
     """Restore a strategy from :func:`to_plain`.
 
     Step functions are defined again from their recorded source, unless the very same one is among `steps`.
@@ -66,8 +72,10 @@ def from_plain(data: Mapping[str, Any], steps: Iterable[Step] = ()) -> Strategy:
         for p in data["params"]
     }
     reader = _Reader(params, steps, frozenset(data["interpreted"]))
-    entry, leave, short_entry, short_exit = (reader.read(s) for s in data["signals"])
     where = None if data["where"] is None else reader.read(data["where"])
+    if "weights" in data:
+        return reader.weights(data["weights"], where=where, name=str(data["name"]))
+    entry, leave, short_entry, short_exit = (reader.read(s) for s in data["signals"])
     order, scale = data.get("entry_order"), data.get("scale")
     sides: Direction = "both"
     shorts: tuple[Expr | None, Expr | None] = short_entry, short_exit
@@ -88,14 +96,16 @@ def from_plain(data: Mapping[str, Any], steps: Iterable[Step] = ()) -> Strategy:
     )
 
 
-def find_steps(strategy: Strategy) -> tuple[Step, ...]:
+def find_steps(strategy: AnyStrategy) -> tuple[Step, ...]:
     """Step functions that the signals call, in a fixed order."""
     roots = (*strategy.signals, *strategy.numbers)
     return tuple(dict.fromkeys(n.step for n in nodes(*roots) if isinstance(n, StepCall)))
 
 
 def _listed(key: object) -> object:
-    return [_listed(k) for k in key] if isinstance(key, tuple) else key
+    if isinstance(key, Mapping):
+        return {name: _listed(k) for name, k in key.items()}
+    return [_listed(k) for k in key] if isinstance(key, tuple | list) else key
 
 
 def _number(value: object) -> float:
@@ -110,6 +120,32 @@ class _Reader:
     ) -> None:
         self.params, self.interpreted = params, interpreted
         self.steps = {(s.source, s.state): s for s in steps}
+
+    def weights(self, data: Mapping[str, Any], *, where: Expr | None, name: str) -> Weights:
+        """Target weights from their canonical form."""
+        settings = {k: self.read(v) for k, v in data["settings"].items()}
+        limits = {g: settings[f"group_limit {g}"] for g in data["groups"] if f"group_limit {g}" in settings}
+        order: Any = data["order"]
+        if not isinstance(order, str):
+            order = tuple(order)
+        stop = None
+        if data["stop"] is not None:
+            scope, trail, reentry = data["stop"]
+            stop = PortfolioStop(settings["loss"], scope, trail, reentry)
+        return Weights(
+            self.read(data["weight"]),
+            every=settings.get("every", data["every"]),
+            most=settings.get("most"),
+            order=order,
+            groups=data["groups"],
+            group_limit=limits or None,
+            gross_limit=settings.get("gross_limit"),
+            drift=settings["drift"],
+            cash_short=data["cash_short"],
+            stop=stop,
+            where=where,
+            name=name,
+        )
 
     def stop(self, key: Sequence[Any]) -> Stop:
         """A stop from its key."""
@@ -139,6 +175,9 @@ class _Reader:
             "timeframe": lambda every, x: Timeframe(every, self.read(x)),
             "polars": self._polars,
             "step": self._step,
+            "cross": lambda op, x: Cross(op, self.read(x)),
+            "of": lambda symbol, x: Of(symbol, self.read(x)),
+            "hold": lambda a, b: Hold(self.read(a), self.read(b)),
         }
         if head in special:
             return special[head](*rest)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from grn.kit.errors import UsageError
 from grn.quant.strategy.advice import nearest
 from grn.quant.strategy.expr import param
 from grn.quant.strategy.plain import find_steps, from_plain, to_plain
-from grn.quant.strategy.strategy import Strategy
+from grn.quant.strategy.weights import AnyStrategy
+
+S = TypeVar("S", bound=AnyStrategy)
 
 
-def with_values(strategy: Strategy, settings: Mapping[str, float | Iterable[float]]) -> Strategy:
+def with_values(strategy: S, settings: Mapping[str, float | Iterable[float]]) -> S:
     """Build the strategy again with other values for some parameters.
 
     The new values are held to all that the old ones were: an indicator's range, a lag's sign.  Its conditions
@@ -43,4 +45,4 @@ def with_values(strategy: Strategy, settings: Mapping[str, float | Iterable[floa
                 raise UsageError(f"parameter {name!r} takes whole numbers", seen=f"{odd[0]:g}")
             checked = tuple(int(v) for v in checked)
         known[name]["values"] = list(checked)
-    return from_plain(plain, find_steps(strategy))
+    return cast(S, from_plain(plain, find_steps(strategy)))

@@ -8,9 +8,18 @@ from functools import cached_property
 from typing import get_args
 
 from grn.kit.errors import StrategyError
+from grn.quant.strategy.cross import crossing
 from grn.quant.strategy.expr import DAY, Column, Const, Expr, Param, condition, lift
 from grn.quant.strategy.leaves import PolarsColumn
-from grn.quant.strategy.orders import EntryOrder, Limit, Stop, StopEntry, TimeStop, check_stops
+from grn.quant.strategy.orders import (
+    EntryOrder,
+    Limit,
+    Stop,
+    StopEntry,
+    TimeStop,
+    check_known,
+    check_stops,
+)
 from grn.quant.strategy.rules import Direction, Rules
 from grn.quant.strategy.tree import find_params, nodes
 
@@ -96,7 +105,15 @@ class Strategy:
             set_(self, "scale", lift(self.scale))
             if self.scale.kind != "float":
                 raise StrategyError("scale must be a number", seen=str(self.scale))
+            check_known("scale", self.scale)
         find_params(*self._roots)
+        across = crossing(*self.signals, *self.numbers)
+        if across:
+            raise StrategyError(
+                "signals are run one symbol at a time, and this looks across symbols",
+                seen=str(across[0]),
+                hint="target weights see all symbols: Weights(when(top(x, 5), 0.2, 0.0))",
+            )
 
     @cached_property
     def numbers(self) -> tuple[Expr, ...]:

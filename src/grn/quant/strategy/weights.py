@@ -13,6 +13,7 @@ from grn.quant.strategy.cross import Of, check_frames
 from grn.quant.strategy.expr import DAY, Column, Const, Expr, Param, condition, lift
 from grn.quant.strategy.leaves import PolarsColumn
 from grn.quant.strategy.rules import Rules
+from grn.quant.strategy.strategy import Strategy
 from grn.quant.strategy.tree import find_params, nodes
 
 Period = Literal["day", "week", "month", "quarter", "year"]
@@ -248,6 +249,11 @@ class Weights:
         """The expressions that read bars: the weight."""
         return (self.weight,)
 
+    @property
+    def numbers(self) -> tuple[Expr, ...]:
+        """Expressions that single entries read: there are none."""
+        return ()
+
     @cached_property
     def params(self) -> tuple[Param, ...]:
         """Parameters in order of first appearance in the weight, the settings, and `where`."""
@@ -293,6 +299,10 @@ class Weights:
         if self.where is not None:
             parts.append(f"where: {self.where}")
         return "; ".join(parts)
+
+
+AnyStrategy = Strategy | Weights
+"""What can be run: signals, with an account for each symbol, or target weights, with one for all."""
 
 
 def check_weights(weights: Weights, rules: Rules, symbols: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ from grn.quant.engine.portfolio.walk import Market
 from grn.quant.engine.series import Binding, Evaluator
 from grn.quant.schema import Bars
 from grn.quant.schema.bars import NS_PER_YEAR
-from grn.quant.strategy.cross import Cross, Hold, Of
+from grn.quant.strategy.cross import Cross, Of
 from grn.quant.strategy.expr import Expr, Key
 from grn.quant.strategy.rules import Rules
 from grn.quant.strategy.tree import find_params
@@ -123,9 +123,9 @@ class PanelEvaluator:
     Every leaf is computed once per distinct value of its parameters and kept.
     """
 
-    def __init__(self, panel: Panel) -> None:
-        self.panel = panel
-        self.readers = [_Reader(self, s, bars) for s, bars in enumerate(panel.bars)]
+    def __init__(self, panel: Panel, *, jit: bool = True) -> None:
+        self.panel, self.jit = panel, jit
+        self.readers = [_Reader(self, s, bars, jit=jit) for s, bars in enumerate(panel.bars)]
         self._crossed: dict[Key, list[Array]] = {}
 
     def weights(self, weight: Expr, binding: Binding) -> Array:
@@ -155,8 +155,8 @@ def bound(node: Expr, binding: Binding) -> Key:
 class _Reader(Evaluator):
     """Expressions of one symbol on its own bars, with the words that look across symbols."""
 
-    def __init__(self, owner: PanelEvaluator, s: int, bars: Bars) -> None:
-        super().__init__(bars)
+    def __init__(self, owner: PanelEvaluator, s: int, bars: Bars, *, jit: bool) -> None:
+        super().__init__(bars, jit=jit)
         self.owner, self.s = owner, s
         self._kept: dict[Key, Array] = {}
 
@@ -175,8 +175,6 @@ class _Reader(Evaluator):
                 other = panel.symbols.index(node.symbol)
                 values = self.owner.readers[other].numbers(node.operand, binding)
                 return np.ascontiguousarray(panel.carry(other, values)[panel.at[self.s]])
-            case Hold():
-                return _latch(self.condition(node.entry, binding), self.condition(node.leave, binding))
         return super()._leaf(node, binding)
 
 
@@ -199,11 +197,3 @@ def _sum(values: Array, *, mean: bool) -> Array:
             count = count + there
         found = np.where(count > 0.0, total / count if mean else total, np.nan)
     return np.broadcast_to(found[:, None], values.shape)
-
-
-def _latch(entry: npt.NDArray[np.bool_], leave: npt.NDArray[np.bool_]) -> Array:
-    """1 from an entry until an exit, which wins where both hold."""
-    # The last bar on which either held decides: maximum.accumulate carries its number on.
-    bars = np.arange(len(entry))
-    decided = np.maximum.accumulate(np.where(entry | leave, bars, -1))
-    return np.where(decided >= 0, entry[decided] & ~leave[decided], False).astype(np.float64)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from grn.quant.engine.drawdowns import list_drawdowns
 from grn.quant.engine.portfolio.book import (
     ADDING,
     CALL,
@@ -80,6 +81,13 @@ class PortfolioPath:
         before = np.concatenate([[self.initial], self.equity[:-1]])
         alive = before > 0.0
         return np.where(alive, self.equity / np.where(alive, before, 1.0) - 1.0, 0.0)
+
+    @cached_property
+    def tallies(self) -> dict[str, float]:
+        """Accumulators that orders alone determine: trades, turnover, fees."""
+        from grn.quant.engine.portfolio.reference import accumulate_entries
+
+        return accumulate_entries(self.entries.tolist())
 
     @cached_property
     def legs(self) -> Array:
@@ -232,6 +240,10 @@ class PortfolioPath:
             )
         return pl.concat(parts).sort("from", "symbol")
 
+    def drawdowns(self) -> pl.DataFrame:
+        """Per spell below the running peak, deepest first: peak, trough, recovery (or null), depth, bars."""
+        return list_drawdowns(self.ts_ns, self.equity, self.initial)
+
     def _stamps(self, bars: npt.NDArray[np.int64]) -> pl.Series:
         import polars as pl
 
@@ -272,14 +284,19 @@ class _Trade:
         self.units_out *= ratio
 
 
-def trace(weights: Weights, panel: Panel, rules: Rules, binding: Binding) -> PortfolioPath:
-    """Run one combination and keep its path; the same bits as in any engine."""
+def trace_portfolio(
+    weights: Weights, panel: Panel, rules: Rules, binding: Binding, *, jit: bool = True
+) -> PortfolioPath:
+    """Run one combination and keep its path; the same bits as in any engine.
+
+    `jit` says whether indicators and steps run compiled, as the cpu engine runs them.
+    """
     from grn.quant.engine.portfolio.compiled import prepare, walk
     from grn.quant.engine.portfolio.cpu import compiled_desk, empty_book
     from grn.quant.engine.portfolio.desk import build_desk
 
     n_bars, n = len(panel.ts_ns), len(panel.bars)
-    table = PanelEvaluator(panel).weights(weights.weight, binding)
+    table = PanelEvaluator(panel, jit=jit).weights(weights.weight, binding)
     market = panel.market(rules)._replace(due=panel.due(weights, rules, binding))
     desk = compiled_desk(build_desk(weights, rules, panel.symbols, binding))
     series, units = np.empty((3, n_bars)), np.zeros((n_bars, n))
