@@ -45,8 +45,7 @@ def collect(frame: pl.LazyFrame, engine: Engine = "streaming") -> pl.DataFrame:
         raise MissingError(
             'engine="gpu" needs the package cudf_polars',
             seen=f"polars {pl.__version__}, no cudf_polars",
-            hint='engine="streaming", or in an environment of its own the cudf-polars for your CUDA and the '
-            "release of Polars that it asks for",
+            hint='engine="streaming"; the cuDF for your CUDA has to take this release of Polars',
         )
     if not probe().gpus:
         raise MissingError('engine="gpu" finds no GPU', seen="none", hint='engine="streaming"')
