@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from contextlib import closing
 from fractions import Fraction
@@ -17,7 +16,7 @@ from grn.llm.providers.anthropic import Anthropic
 from grn.llm.request import File, Message, Request, Text, Tool, ToolCall, ToolResult
 from grn.llm.spend import Book
 from grn.llm.usage import Usage
-from tests.llm.asks import HAIKU, asking, text
+from tests.llm.asks import HAIKU, asking
 from tests.llm.conftest import Said
 from tests.llm.servers import Server, anthropic_stream, plain, sse
 
@@ -165,52 +164,6 @@ def test_tokens_are_counted_by_the_provider(server: Server) -> None:
     path, sent = server.asked[0]
     assert path == "/v1/messages/count_tokens"
     assert "max_tokens" not in sent
-
-
-def test_a_batch_goes_in_and_its_answers_come_out(server: Server) -> None:
-    """Requests are told apart by their place; what failed says so in words."""
-    counts = {"processing": 2, "succeeded": 0, "errored": 0, "canceled": 0, "expired": 0}
-    state = {
-        "id": "b1",
-        "type": "message_batch",
-        "processing_status": "in_progress",
-        "created_at": "2026-11-23T00:00:00Z",
-        "expires_at": "2026-11-24T00:00:00Z",
-        "ended_at": None,
-        "cancel_initiated_at": None,
-        "archived_at": None,
-        "results_url": f"{server.url}/v1/messages/batches/b1/results",
-        "request_counts": counts,
-    }
-    message = {
-        "id": "m",
-        "type": "message",
-        "role": "assistant",
-        "model": HAIKU,
-        "stop_reason": "end_turn",
-        "stop_sequence": None,
-        "content": [{"type": "text", "text": "four"}],
-        "usage": {"input_tokens": 3, "output_tokens": 1},
-    }
-    ended = {**state, "processing_status": "ended", "request_counts": {**counts, "succeeded": 1}}
-    lines = [
-        {"custom_id": "r1", "result": {"type": "expired"}},
-        {"custom_id": "r0", "result": {"type": "succeeded", "message": message}},
-    ]
-    results = plain({})
-    results.chunks = ["".join(json.dumps(line) + "\n" for line in lines).encode()]
-    server.answers = [plain(state), plain(ended), plain(ended), results]
-    with closing(Anthropic.connect(5.0)) as provider:
-        check_batch(provider, server)
-
-
-def check_batch(provider: Anthropic, server: Server) -> None:
-    assert not provider.submit([asking("2+2"), asking("3+3")], HAIKU).ended
-    assert [request["custom_id"] for request in server.asked[0][1]["requests"]] == ["r0", "r1"]
-    assert provider.state("b1").counts == {"processing": 2, "succeeded": 1}
-    found = dict(provider.results("b1"))
-    assert found[1] == "expired"
-    assert text(list(found[0])) == "four"  # type: ignore[arg-type]
 
 
 def test_llama_cpp_answers_the_same_client(

@@ -65,7 +65,7 @@ def texts_below(folder: Path) -> Iterator[tuple[str, str]]:
 
     In a Git repository only what Git knows and does not ignore; otherwise what is not hidden.
     """
-    for path in sorted(_files(folder), key=lambda path: path.as_posix()):
+    for path in sorted(files_below(folder), key=lambda path: path.as_posix()):
         try:
             text = _text((folder / path).read_bytes())
         except OSError:
@@ -74,7 +74,8 @@ def texts_below(folder: Path) -> Iterator[tuple[str, str]]:
             yield path.as_posix(), text
 
 
-def _files(folder: Path) -> list[Path]:
+def files_below(folder: Path) -> list[Path]:
+    """List the files of a folder, relative to it: in a Git repository those that Git does not ignore."""
     listed = subprocess.run(
         ["git", "-C", str(folder), "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         capture_output=True,

@@ -294,13 +294,34 @@ class Caller:
                     amount = min(
                         amount, quote.model.price.bound_pusd(counted * 21 // 20 + 64, ask.max_tokens)
                     )
+        self._check_max_cost(amount, terms)
+        return amount
+
+    def served(self, asked: str) -> Model:
+        """Find the model that a name stands for today, telling a person what they should know of it."""
+        resolved = self.catalogue.resolve(asked)
+        if resolved.notice:
+            self._notify(resolved.notice)
+        return self.catalogue.find(resolved.sent)
+
+    def check_terms(self, model: Model, amount_pusd: int, terms: Terms) -> None:
+        """Refuse what its terms do not allow; the month's budget is the book's to refuse.
+
+        Raises
+        ------
+        BudgetError
+            It may cost more than it may, or is private and would go to an unpaid provider.
+        """
+        self._check_private(model.provider, terms)
+        self._check_max_cost(amount_pusd, terms)
+
+    def _check_max_cost(self, amount: int, terms: Terms) -> None:
         if terms.max_cost_pusd is not None and amount > terms.max_cost_pusd:
             raise BudgetError(
                 f"the call may cost up to {usd_text(amount)}, more than --max-cost allows",
                 seen=usd_text(terms.max_cost_pusd),
                 hint="a smaller --max-tokens, a shorter prompt, a cheaper model, or a higher --max-cost",
             )
-        return amount
 
     def _count(self, ask: Request, model: Model) -> int | None:
         try:

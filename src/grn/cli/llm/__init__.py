@@ -11,6 +11,12 @@ from grn.cli.lazy import LazyCommand, LazyGroup
     cls=LazyGroup,
     lazy={
         "ask": LazyCommand("grn.cli.llm.ask:ask", "Ask a language model"),
+        "batch": LazyCommand(
+            "grn.cli.llm.batch:batch", "Ask many questions at once, within a day and at a lower price"
+        ),
+        "refactor": LazyCommand(
+            "grn.cli.llm.refactor:refactor", "Propose a change to FILES that passes a check"
+        ),
         "models": LazyCommand("grn.cli.llm.models:models", "List the models and what they cost"),
         "spend": LazyCommand("grn.cli.llm.spend:spend", "Show what calls have cost"),
         "budget": LazyCommand("grn.cli.llm.budget:budget", "Show or set what may be spent in a month"),

@@ -219,7 +219,9 @@ class Book:
         with self._reading():
             rows = self._connection.execute(
                 "SELECT r.call, r.made_ns, r.month, r.provider, r.asked, r.sent, s.served, r.project, "
-                f"r.kind, coalesce(s.how, 'open'), r.amount_pusd, {_COST}, s.tokens, "
+                "r.kind, CASE WHEN EXISTS (SELECT 1 FROM corrections c WHERE c.call = s.call) "
+                "THEN 'corrected' "
+                f"ELSE coalesce(s.how, 'open') END, r.amount_pusd, {_COST}, s.tokens, "
                 "coalesce(s.tier_over, 0), "
                 "coalesce(s.attempts, 0), s.request_id, s.first_ms, s.total_ms, s.tape, s.note "
                 "FROM reservations r LEFT JOIN settlements s USING (call) WHERE r.made_ns >= ? "

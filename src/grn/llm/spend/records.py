@@ -109,7 +109,10 @@ class Standing:
 
 @dataclass(frozen=True)
 class CallRow:
-    """One call, as it stands in the book; ``how`` is ``"open"`` while it has not ended."""
+    """One call, as it stands in the book.
+
+    ``how`` is ``open`` before it has ended, and ``corrected`` once its cost was learned later.
+    """
 
     call: str
     made_ns: int
