@@ -6,6 +6,7 @@ decides the entry and stays what it was there.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,19 +28,18 @@ def _number(name: str, value: object) -> Expr:
     return expr
 
 
-def _values(expr: Expr) -> tuple[float, ...]:
+def known_values(expr: Expr) -> tuple[float, ...]:
     """What is known of a number before any bar is read: a constant, or the values of a parameter."""
     if isinstance(expr, Const):
         return (float(expr.value),)
     return tuple(map(float, expr.values)) if isinstance(expr, Param) else ()
 
 
-def _check(name: str, expr: Expr, *, below: float | None = None) -> None:
-    for value in _values(expr):
-        if not value > 0.0:
-            raise StrategyError(
-                f"{name} must be above 0", seen=f"{value:g}", hint="0.05 is 5 % from the entry price"
-            )
+def check_known(name: str, expr: Expr, *, below: float | None = None) -> None:
+    """Hold what is known of a number to its range: above 0, finite, and `below` if that is given."""
+    for value in known_values(expr):
+        if not 0.0 < value < math.inf:
+            raise StrategyError(f"{name} must be above 0 and finite", seen=f"{value:g}")
         if below is not None and not value < below:
             raise StrategyError(
                 f"{name} must be below {below:g}",
@@ -88,7 +88,7 @@ class _Level:
         value = _number(name, getattr(self, given[0]))
         object.__setattr__(self, given[0], value)
         # A long cannot lose more than its price; a profit may be any multiple of it.
-        _check(name, value, below=1.0 if given[0] == "percent" and self.kind != PROFIT else None)
+        check_known(name, value, below=1.0 if given[0] == "percent" and self.kind != PROFIT else None)
         part = check_number(
             f"{type(self).__name__} part", self.part, lambda x: 0.0 < x <= 1.0, "above 0 and at most 1"
         )
@@ -163,7 +163,7 @@ class TimeStop:
 
     def __post_init__(self) -> None:
         value = _number("TimeStop bars", self.bars)
-        known = _values(value)
+        known = known_values(value)
         if not known or any(v < 1 or v != int(v) for v in known):
             raise StrategyError(
                 "TimeStop takes a whole number of bars, at least 1, or a parameter of such",
@@ -211,7 +211,7 @@ class _Resting:
     def __post_init__(self) -> None:
         name = type(self).__name__
         price = _number(f"{name} price", self.price)
-        _check(f"{name} price", price)
+        check_known(f"{name} price", price)
         object.__setattr__(self, "price", price)
         n = self.expires
         if n is not None and (type(n) is not int or n < 1):
@@ -276,18 +276,27 @@ def check_stops(stops: object, entry_order: object, sides: str) -> tuple[Stop, .
         raise StrategyError(
             "one TimeStop is enough", seen=" and ".join(str(s) for s in found if isinstance(s, TimeStop))
         )
+    for stop in found:
+        if isinstance(stop, TakeProfit) and stop.measure == PERCENT and sides == "short":
+            known = known_values(stop.value)
+            if known and min(known) >= 1.0:
+                raise StrategyError(
+                    "a short cannot win its whole price",
+                    seen=f"{stop} with direction 'short'",
+                    hint=f"{min(known):g} is {min(known):.0%}; 0.05 is 5 %",
+                )
     _check_fixed_prices(found, entry_order, sides)
     return tuple(found)
 
 
 def _check_fixed_prices(stops: Iterable[Stop], entry_order: object, sides: str) -> None:
     """Compare what is known as a plain price: entry, stop and target must stand in that order."""
-    priced = [(s, _values(s.value)) for s in stops if isinstance(s, _Level) and s.measure == PRICE]
+    priced = [(s, known_values(s.value)) for s in stops if isinstance(s, _Level) and s.measure == PRICE]
     named: list[tuple[str, int, tuple[float, ...]]] = [
         (str(s), -1 if s.kind == LOSS else 1, known) for s, known in priced if known
     ]
-    if isinstance(entry_order, _Resting) and _values(entry_order.value):
-        named.append((str(entry_order), 0, _values(entry_order.value)))
+    if isinstance(entry_order, _Resting) and known_values(entry_order.value):
+        named.append((str(entry_order), 0, known_values(entry_order.value)))
     if sides == "both" and any(rank for _, rank, _ in named):
         text = next(name for name, rank, _ in named if rank)
         raise StrategyError(

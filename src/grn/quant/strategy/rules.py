@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from itertools import combinations
 from typing import Any, Literal
 
 from grn.kit.errors import UsageError
@@ -176,6 +177,10 @@ class Events:
                 raise UsageError(
                     f"{f.name} is the name of a column", seen=repr(name), hint=f'{f.name}="{f.name}"'
                 )
+        for one, other in combinations([f.name for f in fields(self)], 2):
+            name = getattr(self, one)
+            if name is not None and name == getattr(self, other):
+                raise UsageError("one column with two meanings", seen=f"{one} and {other} {name!r}")
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -231,6 +236,8 @@ class Rules:
     volume_share: float | None = None
 
     def __post_init__(self) -> None:
+        if self.fill == "next:open":
+            raise UsageError("one rule under two names", seen="'next:open'", hint="use 'next_open'")
         if self.fill not in ("next_open", "close") and not self._column_named():
             raise UsageError(
                 "unknown fill",
@@ -306,6 +313,11 @@ class Rules:
         return {"next_open": "open", "close": "close"}.get(self.fill, self.fill.removeprefix("next:"))
 
     @property
+    def checks_fill(self) -> bool:
+        """Whether signals fill at a price that has to be held against its bar's range."""
+        return self._column_named() and self.fill_column not in ("open", "high", "low", "close")
+
+    @property
     def needs_volume(self) -> bool:
         """Whether the volume of a bar decides anything."""
         return self.volume_share is not None or self.costs.impact > 0.0
@@ -314,6 +326,8 @@ class Rules:
     def columns(self) -> tuple[str, ...]:
         """Columns of the data that the rules read."""
         found = {"close", self.fill_column, *self.events.columns}
+        if self.checks_fill:
+            found |= {"high", "low"}
         if self.needs_volume:
             found.add("volume")
         if self.events.funding is not None or self.events.splits is not None:
