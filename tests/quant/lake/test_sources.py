@@ -213,6 +213,28 @@ def test_a_split_rewrites_nothing(place: Place) -> None:
     assert adjusted["close"][66] == after["close"][66]
 
 
+def test_a_split_that_is_not_told_is_refused(place: Place) -> None:
+    """Prices on another scale and no split with them: nothing is stored; when it is told all is well."""
+    sessions = new_york_sessions("2024-01-02", "2024-06-28")
+    dates = [date for date, _, _ in sessions]
+    world = World(dates[60] * NS)
+    stock = Yahoo(world, quiet(), sessions, 8, splits={dates[65]: 4.0}, early_s=12 * 3600)
+    with Loopback(world, stock.faults, stock.answer) as server:
+        lake = place(server, world, "yfinance")
+        pulled(lake, STOCK, world)
+        before = lake.bars("TEST", "1d", adjusted=False).collect()
+        world.now_ns = sessions[65][1] * NS - 3600 * NS  # an hour before that session opens
+        with pytest.raises(MissingError, match="on another scale, and no split with them") as caught:
+            pulled(lake, STOCK, world)
+        assert caught.value.seen == "0.25 times what it gave before"
+        assert lake.bars("TEST", "1d", adjusted=False).collect().equals(before)
+        world.now_ns += 7200 * NS
+        done = pulled(lake, STOCK, world)
+    assert (done.rows, done.revised) == (65, 0)
+    raw = lake.bars("TEST", "1d", adjusted=False).collect()
+    assert raw["close"].to_list() == pytest.approx(stock.truth()["close"].to_list())
+
+
 def test_bars_within_the_day(place: Place) -> None:
     """One-hour bars of a stock: asked from the opening on, 730 days back at most, splits undone."""
     sessions = new_york_sessions("2026-10-01", "2026-11-20")

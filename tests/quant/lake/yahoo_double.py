@@ -35,6 +35,8 @@ class Yahoo:
     """Date to new shares for one old."""
     dividends: dict[int, float] = field(default_factory=dict)
     """Date to what was paid on a share of that day."""
+    early_s: int = 0
+    """How long before a split is told prices are on its scale already."""
     raw: dict[int, list[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -49,10 +51,11 @@ class Yahoo:
             ]
 
     def later(self, date: int, now: int) -> float:
-        """Product of the splits after a date that have happened at `now`."""
+        """Product of the splits after a date that have happened at `now`: at the opening of their day."""
+        opened = {day for day, opening, _ in self.sessions if opening < now + self.early_s}
         ratio = 1.0
         for when, value in self.splits.items():
-            if date < when <= now // DAY * DAY:
+            if date < when and when in opened:
                 ratio *= value
         return ratio
 
@@ -89,10 +92,17 @@ class Yahoo:
             shown = [one for place, one in enumerate(shown) if place not in gone]
         if fault == "short":
             shown = shown[: len(shown) // 2]
-        return 200, {"chart": {"result": [self.result(symbol, shown, now, fault)], "error": None}}
+        # Events stand apart from the rows, and are there although a row is missing.
+        told = [one for one in self.sessions if start <= one[1] < min(stop, now)]
+        return 200, {"chart": {"result": [self.result(symbol, shown, told, now, fault)], "error": None}}
 
     def result(
-        self, symbol: str, shown: list[tuple[int, int, int]], now: int, fault: str | None
+        self,
+        symbol: str,
+        shown: list[tuple[int, int, int]],
+        told: list[tuple[int, int, int]],
+        now: int,
+        fault: str | None,
     ) -> dict[str, Any]:
         rows = [self.row(date, close, now) for date, _, close in shown]
         # The present day is stamped with the time of its last trade, the others with their opening.
@@ -105,7 +115,7 @@ class Yahoo:
         if not rows:
             return result | {"indicators": {"quote": [{}]}}
         events: dict[str, Any] = {}
-        for date, opening, _ in shown:
+        for date, opening, _ in told:
             if date in self.dividends:
                 amount = self.dividends[date] / self.later(date, now)
                 events.setdefault("dividends", {})[str(opening)] = {"amount": amount, "date": opening}

@@ -16,7 +16,7 @@ from typing import Final
 import polars as pl
 
 from grn.kit.clock import Clock
-from grn.kit.errors import GrnError
+from grn.kit.errors import GrnError, MissingError
 from grn.kit.paths import grn_home
 from grn.quant.lake.calendars import Stamps
 from grn.quant.lake.gaps import asked_again, find_gaps, open_gaps
@@ -36,6 +36,10 @@ _GAP_QUESTIONS: Final = 50
 _NEAR_BARS: Final = 500
 """Gaps closer than this are asked for together."""
 _ROWS_PER_COMMIT: Final = 20_000
+_SCALE_BARS: Final = 3
+_SCALE_SPREAD: Final = 1e-4
+_SCALE_LEAST: Final = 0.01
+"""Three closes or more that all differ from the stored ones by one factor, at least one per cent from 1."""
 _BYTES_PER_BAR: Final = 40
 """Upper end of what a bar takes, compressed."""
 _COMMIT_NS: Final = 10 * 10**9
@@ -215,9 +219,11 @@ class _Pull:
         for span in spans:
             await self._ask(span, self._last_id(span))
         gaps = None
+        await self._commit()
         if self.series.interval is not None:
-            await self._commit()
             gaps = await self._ask_gaps(end)
+        elif self.feed.facts.get("numbered") == "yes":
+            await self._ask_holes()
         await self._commit(gaps, final=True)
         if self.writer.compact():
             self.writer.commit()
@@ -289,10 +295,36 @@ class _Pull:
                 await self._commit()
 
     def _take(self, page: Page) -> None:
+        if self.feed.rtol and not self.options.again:
+            self._check_scale(page)
         self.pages.append(page)
         self.waiting += page.rows.height
         if self.on_page is not None:
             self.on_page(self.series, page.rows.height)
+
+    def _check_scale(self, page: Page) -> None:
+        """Refuse an answer that is the stored one times a constant: a split that it did not tell.
+
+        Raises
+        ------
+        MissingError
+            At least three bars are stored already, and all closes differ by the same factor.
+        """
+        if page.rows.is_empty():
+            return
+        stamps = page.rows["ts"].to_physical()
+        stored = self.writer.store.scan(self.writer.manifest, (int(stamps[0]), int(stamps[-1]) + 1))
+        both = page.rows.lazy().join(stored.select("ts", was="close"), on="ts")
+        ratios = both.select(pl.col("close") / pl.col("was")).collect().to_series()
+        if len(ratios) < _SCALE_BARS:
+            return
+        low, high = float(ratios.min()), float(ratios.max())  # type: ignore[arg-type]
+        if abs(high / low - 1) < _SCALE_SPREAD and abs(low - 1) > _SCALE_LEAST:
+            raise MissingError(
+                f"{self.series} comes with all prices on another scale, and no split with them",
+                seen=f"{low:.6g} times what it gave before",
+                hint="pull again when the split has arrived; grn quant repair --refetch takes it as it is",
+            )
 
     async def _commit(self, gaps: pl.DataFrame | None = None, *, final: bool = False) -> None:
         rows = pl.concat([self.writer.store.kind.empty(), *(page.rows for page in self.pages)])
@@ -321,6 +353,24 @@ class _Pull:
             await self._ask(span)
         await self._commit()
         return self._find_gaps(end, asked_again(gaps, spans))
+
+    async def _ask_holes(self) -> None:
+        """Ask once for trades that are missing by number: of the last day, or, to repair, of all."""
+        manifest, store = self.writer.manifest, self.writer.store
+        if manifest.last_ns is None:
+            return
+        begin = 0 if self.options.every_gap else manifest.last_ns - DAY_NS
+        number = pl.col("id").cast(pl.Int64)
+        holes = (
+            store.scan(manifest, (begin, manifest.last_ns + 1))
+            .select(pl.col("ts").to_physical(), before=pl.col("id").shift(1), step=number.diff())
+            .with_columns(since=pl.col("ts").shift(1))
+            .filter(pl.col("step") > 1)
+            .select("since", "ts", "before")
+            .collect(engine="streaming")
+        )
+        for since, until, before in holes.tail(_GAP_QUESTIONS).rows():
+            await self._ask((since, until + 1), before)
 
     def _questions(self, gaps: list[Span]) -> list[Span]:
         """Join gaps that one answer can hold."""

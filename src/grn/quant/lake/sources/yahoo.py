@@ -11,8 +11,8 @@ What Yahoo sends, and what is stored:
 - The row of the present day comes with the others. It is dropped until half an hour after the close.
 - Bars within the day are kept for 30 days (one minute), 60 days, or 730 days (one hour), and one question may
   span 7, 59 or 729 days.
-- `yfinance` keeps answers about the past in memory and would repeat a bad one: the end of each question is a
-  second later than that of the one before.
+- `yfinance` keeps answers about the past in memory and would repeat a bad one: an answer that cannot be read
+  never gets there, and the end of each question is a second later than that of the one before.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ import logging
 import warnings
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +58,8 @@ _EXCHANGES: Final[Mapping[str, str]] = {
 }  # fmt: skip
 """Yahoo's name of an exchange to the calendar that it keeps; what is not here has no known hours."""
 _OVERLAP_BARS: Final = 10
+_NUMBER: Final = itertools.count()
+"""Of this process's questions: no two are alike, so that none is answered out of yfinance's memory."""
 _SINGLE: Final = 1e-6
 
 
@@ -80,7 +84,6 @@ class Yahoo:
         self.pace = pace
         self.settings = settings
         self.session = _Session(settings.base_url, pace)
-        self.nonce = itertools.count()
         yfinance.config.debug.hide_exceptions = False
         logging.getLogger("yfinance").setLevel(logging.CRITICAL)  # what matters is raised
         folder = cache_dir() / "yfinance"
@@ -235,10 +238,10 @@ class ChartFeed:
     async def _history(self, interval: str, begin: int, end: int | None = None) -> _Answer:
         """One answer of the chart service, to the present where no end is given."""
         symbol, session, timeout_s = self._series.symbol, self._yahoo.session, self._yahoo.settings.timeout_s
-        until = (self._yahoo.pace.clock.now_ns() if end is None else end) + (1 + next(self._yahoo.nonce)) * NS
+        until = (self._yahoo.pace.clock.now_ns() if end is None else end) + (1 + next(_NUMBER)) * NS
 
         def call() -> _Answer:
-            session.symbol = symbol
+            session.begin(symbol)
             ticker = yfinance.Ticker(symbol, session=session)
             try:
                 with warnings.catch_warnings():
@@ -263,9 +266,12 @@ class ChartFeed:
                 "currency": str(meta.get("currency") or ""),
                 "first_trade_ns": _moment(meta.get("firstTradeDate")),
             }
+            if session.events is None:
+                raise FlakyError("an answer that was not asked for now")
+            found = _found(session.events, facts["timezone"]) if facts["timezone"] else ACTIONS.empty()
             if table is None or table.empty:
-                return _Answer(KINDS["bars"].empty(), ACTIONS.empty(), facts)
-            return _Answer(_rows(table, interval == "1d"), _found(table), facts)
+                return _Answer(KINDS["bars"].empty(), found, facts)
+            return _Answer(_rows(table, interval == "1d"), found, facts)
 
         answer: _Answer = await self._yahoo.ask(call)
         return answer
@@ -288,15 +294,22 @@ class _Session(requests.Session):  # type: ignore[type-arg]
     """A session of `curl_cffi` that can ask another address, and sees what `yfinance` does not pass on.
 
     `yfinance` takes a session of this type from its callers. Status, `Retry-After` and `Date` are read here:
-    the package turns a 429 into an error without the first, and a 503 into "possibly delisted".
+    the package turns a 429 into an error without the second, a 503 into "possibly delisted". Splits and
+    dividends, too: when the present day comes twice, which it does while the market is open, yfinance 1.7
+    drops the row to which it had attached that day's split.
     """
 
     def __init__(self, base_url: str | None, pace: Pace) -> None:
         super().__init__(impersonate="chrome")
         self.symbol = ""
+        self.events: Mapping[str, Any] | None = None
         self.skew_ns: int | None = None
         self._base = None if base_url is None else urlsplit(base_url)
         self._pace = pace
+
+    def begin(self, symbol: str) -> None:
+        """Forget what the answer before told."""
+        self.symbol, self.events = symbol, None
 
     def request(self, method: Any, url: str, **options: Any) -> Any:  # type: ignore[override]
         """Make a request.
@@ -334,6 +347,12 @@ class _Session(requests.Session):  # type: ignore[type-arg]
                 seen=self.symbol,
                 hint=f"Yahoo says: {_description(response)}",
             )
+        try:
+            result = response.json()["chart"]["result"]
+            self.events = (result[0].get("events") if result else None) or {}
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            # Not left to yfinance: it would keep the broken answer and give it again.
+            raise FlakyError(f"an answer that cannot be read: {error}") from error
 
 
 def _description(response: Any) -> str:
@@ -358,21 +377,17 @@ def _rows(table: Any, daily: bool) -> pl.DataFrame:
     return kind.sort(whole.with_columns(pl.col("volume").fill_nan(0.0)))
 
 
-def _found(table: Any) -> pl.DataFrame:
+def _found(events: Mapping[str, Any], timezone: str) -> pl.DataFrame:
     """Splits and distributions of an answer, labelled by their date; payments per share of that day."""
-    names = {"Stock Splits": "split", "Dividends": "dividend", "Capital Gains": "capital_gain"}
-    labels = _labels(table.index, daily=True)
-    tables = [ACTIONS.empty()]
-    for column, action in names.items():
-        if column in table:
-            values = table[column].to_numpy(dtype=np.float64)
-            there = np.isfinite(values) & (values != 0.0)
-            tables.append(
-                pl.DataFrame({"ts": labels[there], "value": values[there]}).select(
-                    pl.col("ts").cast(TS), pl.lit(action).alias("action"), "value"
-                )
-            )
-    found = ACTIONS.sort(pl.concat(tables))
+    zone = ZoneInfo(timezone)
+    rows = []
+    for name, action in (("splits", "split"), ("dividends", "dividend"), ("capitalGains", "capital_gain")):
+        for event in (events.get(name) or {}).values():
+            day = datetime.fromtimestamp(event["date"], zone).date()
+            value = event["numerator"] / event["denominator"] if action == "split" else event["amount"]
+            rows.append((day, action, float(value)))
+    frame = pl.DataFrame(rows, schema={"ts": pl.Date, "action": pl.String, "value": pl.Float64}, orient="row")
+    found = ACTIONS.sort(ACTIONS.fit(frame.filter(pl.col("value") > 0).with_columns(pl.col("ts").cast(TS))))
     is_split = pl.col("action") == "split"
     ratio = pl.Series(_later_splits(found.filter(is_split), found["ts"].to_physical().to_numpy()))
     return found.with_columns(pl.when(is_split).then(pl.col("value")).otherwise(pl.col("value") * ratio))
