@@ -109,7 +109,7 @@ def test_files_have_to_be_below_the_root(caller: Make, tree: Path, tmp_path: Pat
 def test_from_the_command_line(
     server: Server, tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Stdout is the patch and nothing else; a failed check is code 1 with its words on stderr; a tape replays it."""
+    """The patch alone is on stdout; a failed check is code 1, its words on stderr; a tape replays it."""
     monkeypatch.chdir(tree)
     check = f"{sys.executable} -c 'import area; assert area.area(2, 3) == 6'"
     command = ["llm", "refactor", "multiply", "area.py", "--check", check, "-m", "haiku"]

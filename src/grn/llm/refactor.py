@@ -43,8 +43,8 @@ SCHEMA: Mapping[str, Any] = {
     "additionalProperties": False,
 }
 _RULES = (
-    "Change the files as asked. Answer with edits: `old` is a piece of that file, copied exactly and occurring "
-    "in it exactly once; `new` takes its place. Edit no other file, and nothing that was not asked for."
+    "Change the files as asked. Answer with edits: `old` is a piece of that file, copied exactly and "
+    "occurring in it once; `new` takes its place. Edit no other file, and nothing that was not asked for."
 )
 _TAIL = 4_000
 
