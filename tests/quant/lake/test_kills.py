@@ -28,7 +28,7 @@ from tests.quant.lake.conftest import point
 from tests.quant.lake.loopback import NS, Faults, Loopback, World
 
 NIGHTLY = os.environ.get("GRN_NIGHTLY") == "1"
-KILLS = 100 if NIGHTLY else 8  # of each of two kinds
+KILLS = 100 if NIGHTLY else 5  # of each of two kinds
 PULLER = Path(__file__).with_name("puller.py")
 JANUARY_MS = 1_704_067_200_000
 

@@ -26,7 +26,7 @@ from tests.quant.lake.loopback import NS, Faults, Loopback, World
 from tests.quant.lake.yahoo_double import Yahoo, new_york_sessions
 
 NIGHTLY = os.environ.get("GRN_NIGHTLY") == "1"
-EACH = 170 if NIGHTLY else 4  # of three kinds: 510 schedules
+EACH = 170 if NIGHTLY else 3  # of three kinds: 510 schedules
 TIMEOUT_S = 1.0
 SLOW_S = 1.3
 JANUARY_MS = 1_704_067_200_000  # 2024-01-01

@@ -1,8 +1,14 @@
 """The data lake: market data that was fetched once, checked, and is kept where nothing gets lost.
 
-`lake` opens it; commands (``grn quant pull``, ``import``, ``ls``, ``check``, ``repair``, ``export``,
-``record``) fill it and look after it. From top to bottom: `pull`, `load` (files), `check`, `holdings`,
-`sources`, `source`, `store`, `manifest`.
+`lake` opens it; commands (``grn quant pull``, ``import``, ``ls``, ``check``, ``repair``, ``export``) fill it
+and look after it. From top to bottom:
+
+- `repair`, `check`, `load` (files), `export`
+- `pull` (bringing a series up to date), `gaps`
+- `holdings` (the lake as its users see it), `view` (adjusted prices)
+- `sources`, `source` (what a source has to give), `pace` (how often it is asked), `calendars`
+- `store` (one series: readers and its one writer), `mend`, `room`
+- `manifest`, `parquet`, `series`, `kinds`, `interval`, `spans`
 """
 
 from __future__ import annotations
