@@ -17,6 +17,7 @@ from grn.cli.lazy import LazyCommand, LazyGroup
         "refactor": LazyCommand(
             "grn.cli.llm.refactor:refactor", "Propose a change to FILES that passes a check"
         ),
+        "table": LazyCommand("grn.cli.llm.table:table", "Read a table out of a document, with typed columns"),
         "models": LazyCommand("grn.cli.llm.models:models", "List the models and what they cost"),
         "spend": LazyCommand("grn.cli.llm.spend:spend", "Show what calls have cost"),
         "budget": LazyCommand("grn.cli.llm.budget:budget", "Show or set what may be spent in a month"),

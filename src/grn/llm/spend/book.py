@@ -32,6 +32,7 @@ from grn.llm.spend.schema import migrate
 from grn.llm.usage import Usage
 
 _FILE = "calls.sqlite3"
+_LOCK = "calls.lock"
 _BUSY_S = 60.0
 
 
@@ -78,7 +79,7 @@ class Book:
                 folder / _FILE, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
             )
             try:
-                with lock(folder / "calls.lock"):
+                with lock(folder / _LOCK):
                     migrate(connection)
                     connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")
@@ -301,8 +302,12 @@ class Book:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
-        """One transaction that takes the write lock at once: what it has read still holds when it writes."""
-        with self._lock, explained(self.folder):
+        """One transaction that takes the write lock at once: what it has read still holds when it writes.
+
+        Writers queue at a file lock before: SQLite's own waiting is a lottery, and of 64 processes some lost
+        it for more than a minute. The kernel frees the lock of a process that dies.
+        """
+        with self._lock, lock(self.folder / _LOCK), explained(self.folder):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
