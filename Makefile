@@ -41,8 +41,11 @@ check: $(VENV)/.dev docs ## lint, format, types, import contracts, documentation
 docs: $(VENV)/.dev ## build the documentation, warnings are errors
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
-bench: $(VENV)/.dev ## the sweep against its peers, equal numbers first, then the clock
+bench: $(VENV)/.dev ## sweeps and bars against their peers, equal numbers first, then the clock
 	$(BIN)/python -m benchmarks.sweep
+	$(BIN)/python -m benchmarks.trades
+	$(BIN)/python -m benchmarks.hot_path
+	$(BIN)/python -m benchmarks.published_bars
 
 nightly: $(VENV)/.dev ## the same tests with thousands of generated cases
 	GRN_NIGHTLY=1 $(BIN)/python -m pytest -n 2 --dist worksteal

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import subprocess
 import sys
 import tempfile
@@ -26,7 +27,7 @@ from benchmarks.trade_runs import peak_memory_mib
 KINDS: Final = ("minute", "dollar")
 TIMES: Final = (5, 10, 20)
 ALLOWED: Final = 0.10
-BYTES_PER_ROW: Final = 46
+BYTES_PER_ROW: Final = 36
 """Of the uncompressed files, about; what lies on the disk is measured and reported."""
 
 
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     runs: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as name:
-        rows = max(FILE_ROWS, int(chosen.gb * 1e9 / BYTES_PER_ROW) // FILE_ROWS * FILE_ROWS)
+        rows = math.ceil(chosen.gb * 1e9 / BYTES_PER_ROW / FILE_ROWS) * FILE_ROWS
         size = sum(path.stat().st_size for path in write_trades(Path(name), rows, "uncompressed"))
         for kind in chosen.kinds:
             for times in TIMES:
@@ -80,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         growth[kind] = peaks[-1] / peaks[0] - 1.0
         print(f"  {kind:<7} {TIMES[-1] // TIMES[0]} times the data change the peak by {growth[kind]:+.1%}")
     result = {
-        "command": f"python -m benchmarks.flat_memory --gb {chosen.gb:g}",
+        "command": f"python -m benchmarks.flat_memory --gb {chosen.gb:g} --kinds {' '.join(chosen.kinds)}",
         "runs": runs,
         "growth": growth,
         "allowed": ALLOWED,
