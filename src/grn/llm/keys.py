@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from grn.kit.errors import AccessError, MissingError, UsageError
+from grn.kit.errors import AccessError, MissingError, UsageError, require_extra
 
 VARIABLES: Mapping[str, tuple[str, ...]] = {
     "anthropic": ("ANTHROPIC_API_KEY",),
@@ -95,6 +95,7 @@ def store_key(provider: str, value: str) -> None:
     """
     if not value.strip():
         raise UsageError("the key is empty", hint="paste it when asked; nothing is shown")
+    require_extra("keyring", "llm")
     import keyring
     from keyring.errors import KeyringError
 
@@ -112,6 +113,7 @@ def forget_key(provider: str) -> None:
     MissingError
         This system has no keyring, or no such key in it.
     """
+    require_extra("keyring", "llm")
     import keyring
     from keyring.errors import KeyringError
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from grn.kit.errors import require_extra
 from grn.llm.port import Provider
 
 ADDRESSES: Mapping[str, str] = {
@@ -33,14 +34,17 @@ def connect(name: str, *, timeout_s: float) -> Provider:
     """
     match name:
         case "anthropic":
+            require_extra("anthropic", "llm")
             from grn.llm.providers.anthropic import Anthropic
 
             return Anthropic.connect(timeout_s)
         case "google":
+            require_extra("google.genai", "llm")
             from grn.llm.providers.google import Google
 
             return Google.connect(timeout_s)
         case "voyage":
+            require_extra("voyageai", "llm")
             from grn.llm.providers.voyage import Voyage
 
             return Voyage.connect(timeout_s)
