@@ -57,7 +57,7 @@ def test_klines_of_an_archive(lake: Lake, tmp_path: Path) -> None:
     assert stamps[1] == 1_704_067_260 * 10**9
 
 
-def test_trades_and_quotes_of_parquet(lake: Lake, tmp_path: Path) -> None:
+def test_trades_and_quotes_of_parquet(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Kinds are told by their columns; more than one batch; a named column counts before a guessed one."""
     rows = 25
     trades = pl.DataFrame(
@@ -65,11 +65,8 @@ def test_trades_and_quotes_of_parquet(lake: Lake, tmp_path: Path) -> None:
          "qty": 2.0, "side": "sell"}
     )  # fmt: skip
     trades.write_parquet(tmp_path / "trades.parquet")
-    batch, load._BATCH_ROWS = load._BATCH_ROWS, 10
-    try:
-        (one,) = load_file(lake, tmp_path / "trades.parquet", MINE)
-    finally:
-        load._BATCH_ROWS = batch
+    monkeypatch.setattr(load, "_BATCH_ROWS", 10)
+    (one,) = load_file(lake, tmp_path / "trades.parquet", MINE)
     assert (one.series.kind, one.added) == ("trades", rows)
     assert lake.trades("MINE").collect()["id"].to_list() == [str(n) for n in range(rows)]
     quotes = pl.DataFrame({"time": ["2024-01-02T00:00:00Z"], "bid": [1.0], "offer": [1.1]})

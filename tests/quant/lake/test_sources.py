@@ -45,20 +45,18 @@ def pulled(lake: Any, series: Series, world: World, since_ms: int | None = JANUA
     return done
 
 
-def test_an_exchange_that_ignores_since_is_read_backwards(place: Place) -> None:
+def test_an_exchange_that_ignores_since_is_read_backwards(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Answers that are full, begin late and reach the present: the rest comes page by page from the end."""
     world, market = binance(500.5, ignores_since=True, most_rows=100)
-    # The page that ccxt knows is 1,000; this exchange gives 100, and says so in no way.
+    # For ccxt a page of Binance is 1,000 rows; of this exchange it is 100.
     with Loopback(world, market.faults, market.answer) as server:
         lake = place(server, world, "ccxt:binance")
         from grn.quant.lake.sources import exchange
 
-        original = exchange.Exchange.page_rows
-        exchange.Exchange.page_rows = lambda self, method: 100  # type: ignore[method-assign]
-        try:
-            pulled(lake, CANDLES, world)
-        finally:
-            exchange.Exchange.page_rows = original  # type: ignore[method-assign]
+        monkeypatch.setattr(exchange.Exchange, "page_rows", lambda self, method: 100)
+        pulled(lake, CANDLES, world)
     assert lake.bars("BTC/USDT", "1h").drop("symbol").collect().equals(market.truth())
     asked = [path for path in world.asked if "klines" in path]
     assert sum("endTime" in path for path in asked) >= 4

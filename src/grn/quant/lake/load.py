@@ -28,7 +28,8 @@ T = TypeVar("T")
 IMPORTED: Final = "import"
 """The source that imported series have."""
 
-_BATCH_ROWS: Final = 1_000_000
+_BATCH_ROWS: Final = 200_000
+"""Rows that are read at once: 24 million trades peak at 284 MiB as 8 million do (with a million, at 703)."""
 _LOOK_ROWS: Final = 10_000
 _ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "ts": ("ts", "timestamp", "datetime", "date", "time", "opentime", "transacttime", "t"),
