@@ -219,6 +219,15 @@ def test_what_shows_one_symbol_says_so() -> None:
     result = grn.sweep(rotation(), three_walks())
     with pytest.raises(UnsupportedError, match="one for all symbols"):
         result.report("report.html")
+    with pytest.raises(UnsupportedError, match="one for all symbols"):
+        result.plot(0)
+
+
+def test_the_notebook_shows_them() -> None:
+    """The card lists the best settings, the map draws two parameters."""
+    result = grn.sweep(rotation(), three_walks())
+    assert "rotation" in result._repr_html_()
+    assert "rotation" in str(result.heatmap("sharpe").layout.title.text)
 
 
 def test_weights_that_look_ahead_are_found() -> None:

@@ -117,7 +117,7 @@ def survey(result: SweepResult, metric: str, *, market: int, row: int) -> Landsc
         tried.append(np.unique(values[keep, i]))
     sizes = [len(a) for a in axes]
     return Landscape(
-        symbol=result.bars[market].symbol,
+        symbol=result.accounts[market],
         metric=metric,
         names=tuple(result.grid.params[i].name for i in shown),
         axes=tuple(axes),

@@ -43,6 +43,14 @@ class Subject:
     row: int
     validation: Validation | None = None
 
+    def __post_init__(self) -> None:
+        if isinstance(self.result.strategy, Weights):
+            raise UnsupportedError(
+                "the report shows one symbol's account, and target weights have one for all symbols",
+                seen=str(self.result.strategy)[:120],
+                hint="result.path(row) has equity, orders, trades and weights; grn.validate judges it",
+            )
+
     @property
     def market(self) -> int:
         """Index of the row's symbol."""
@@ -65,7 +73,7 @@ class Subject:
 
     @property
     def strategy(self) -> Strategy:
-        """The signals that were run; `choose_subject` refuses target weights."""
+        """The signals that were run."""
         assert not isinstance(self.result.strategy, Weights)
         return self.result.strategy
 
@@ -139,14 +147,8 @@ def choose_subject(
     Raises
     ------
     UsageError : no such row, or the validation is of another sweep.
-    UnsupportedError : the sweep is one of target weights.
+    UnsupportedError : the sweep is one of target weights (from `Subject`).
     """
-    if isinstance(result.strategy, Weights):
-        raise UnsupportedError(
-            "the report shows one symbol's account, and target weights have one for all symbols",
-            seen=str(result.strategy)[:120],
-            hint="result.path(row) has equity, orders, trades and weights as frames; grn.validate judges it",
-        )
     if validation is not None and (
         validation.row >= len(result) or result.label(validation.row) != validation.verdict.winner
     ):

@@ -41,7 +41,7 @@ def heatmap(
     UsageError : unknown metric or symbol, or no parameter varies.
     """
     row = best_row(result) if row is None else row
-    names = [b.symbol for b in result.bars]
+    names = list(result.accounts)
     if symbol is not None and symbol not in names:
         raise UsageError("no such symbol in this result", seen=symbol, hint=", ".join(names))
     market = row // len(result.grid) if symbol is None else names.index(symbol)
@@ -92,7 +92,7 @@ def scatter(result: SweepResult, row: int | None = None, *, other: str | None = 
     row = best_row(result) if row is None else row
     size = len(result.grid)
     market, combination = row // size, row % size
-    names = [b.symbol for b in result.bars]
+    names = list(result.accounts)
     if len(names) < 2 or (other is not None and other not in names):
         raise UsageError("no other symbol to compare with", seen=other, hint=", ".join(names))
     year = math.sqrt(result.ppy)
