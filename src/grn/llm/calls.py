@@ -11,31 +11,26 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from grn.kit.clock import Clock, SystemClock, utc_text
-from grn.kit.errors import BudgetError, GrnError, ProviderError, UsageError
+from grn.kit.errors import BudgetError, ProviderError, UsageError
 from grn.llm import lifecycle
-from grn.llm.bound import size_of
-from grn.llm.catalogue import Catalogue, Model
-from grn.llm.events import (
-    Event,
-    Finished,
-    Started,
-    TextDelta,
-    ThinkingDelta,
-    ToolAsked,
-    event_from_plain,
-    plain_event,
-)
+from grn.llm.events import Event, Finished, TextDelta
 from grn.llm.keys import holds_key, mask
 from grn.llm.money import usd_text
 from grn.llm.port import Fault, Provider, Wire
 from grn.llm.request import Ask, Request, canonical, key_of, kind_of
 from grn.llm.retry import Policy, pause_s
-from grn.llm.spend import Bill, Book, Intent
 from grn.llm.tape import Record, Tape
 from grn.llm.usage import Usage
+
+if (
+    TYPE_CHECKING
+):  # what only a live call needs is imported when one is made: a replay starts in a quarter second
+    from grn.llm.catalogue import Catalogue, Model
+    from grn.llm.run import Run
+    from grn.llm.spend import Book
 
 Mode = Literal["live", "record", "replay", "refresh"]
 
@@ -176,6 +171,8 @@ class Caller:
         """
         resolved = self.catalogue.resolve(ask.model)
         model = self.catalogue.find(resolved.sent)
+        from grn.llm.bound import size_of
+
         size = size_of(ask)
         if model.window is not None and size.about > model.window:
             raise UsageError(
@@ -215,6 +212,9 @@ class Caller:
         yield from self._live(ask, request, terms or Terms())
 
     def _live(self, ask: Ask, request: bytes, terms: Terms) -> Iterator[Event]:
+        from grn.llm.run import Run
+        from grn.llm.spend import Intent
+
         if variable := holds_key(request.decode("ascii")):
             raise UsageError(
                 "the prompt contains a key, so it is not sent", seen=variable, hint="take the key out of it"
@@ -230,7 +230,7 @@ class Caller:
         )
         server = self.provider(model.provider)
         call = self.book.reserve(intent, over_budget=terms.over_budget)
-        run = _Run(ask, model, amount, self._clock)
+        run = Run(ask, model, amount, self._clock)
         try:
             yield from self._attempts(ask, model, server, run)
         except Fault as fault:
@@ -241,7 +241,7 @@ class Caller:
         finally:
             self._settle(call, run, request)
 
-    def _attempts(self, ask: Ask, model: Model, server: Provider, run: _Run) -> Iterator[Event]:
+    def _attempts(self, ask: Ask, model: Model, server: Provider, run: Run) -> Iterator[Event]:
         while True:
             run.attempts += 1
             wire = run.wire = Wire()
@@ -259,7 +259,9 @@ class Caller:
                 self._notify(f"{fault.error.what}; attempt {run.attempts + 1} in {wait_s:.1f} s")
                 self._sleep(wait_s)
 
-    def _settle(self, call: str, run: _Run, request: bytes) -> None:
+    def _settle(self, call: str, run: Run, request: bytes) -> None:
+        from grn.llm.run import masked_event
+
         bill = run.bill(self.catalogue)
         if bill.note and bill.how == "reported":
             self._notify(bill.note)
@@ -269,7 +271,7 @@ class Caller:
                 sent=run.model.name,
                 served=run.finished.served,
                 frames=tuple(mask(frame) for frame in run.wire.frames),
-                events=tuple(_masked(event) for event in run.events),
+                events=tuple(masked_event(event) for event in run.events),
                 usage=run.finished.usage,
                 cost_pusd=bill.cost_pusd,
                 price=run.model.price.plain(),
@@ -343,110 +345,6 @@ class Caller:
 
             self._random = random.Random().random
         return self._random()
-
-
-class _Run:
-    """What is known of a call while it runs."""
-
-    def __init__(self, ask: Ask, model: Model, amount_pusd: int, clock: Clock) -> None:
-        self.ask = ask
-        self.model = model
-        self.amount_pusd = amount_pusd
-        self.attempts = 0
-        self.wire = Wire()
-        self.events: list[Event] = []
-        self.fault: Fault | None = None
-        self.finished: Finished | None = None
-        self._clock = clock
-        self._began_ns = clock.monotonic_ns()
-        self._first_ns: int | None = None
-        self._started: Started | None = None
-
-    def take(self, event: Event) -> None:
-        """Note an event before it is handed on."""
-        self.events.append(event)
-        match event:
-            case Started():
-                self._started = event
-            case Finished():
-                self.finished = event
-            case _:
-                if self._first_ns is None:
-                    self._first_ns = self._clock.monotonic_ns()
-
-    def bill(self, catalogue: Catalogue) -> Bill:
-        """Say what it cost and how that is known."""
-        now_ns = self._clock.monotonic_ns()
-        served = self.finished.served if self.finished else self._started.served if self._started else None
-        bill = Bill(
-            how="refused",
-            cost_pusd=0,
-            served=served,
-            request_id=self.wire.request_id or (self.fault.request_id if self.fault else None),
-            attempts=self.attempts,
-            first_ms=None if self._first_ns is None else (self._first_ns - self._began_ns) // 1_000_000,
-            total_ms=(now_ns - self._began_ns) // 1_000_000,
-            note=None if self.fault is None else mask(str(self.fault.error)),
-        )
-        if self.finished is not None:
-            return self._priced(replace(bill, how="reported", usage=self.finished.usage), catalogue)
-        if self._started is not None:
-            return self._priced(replace(bill, how="estimated", usage=self._so_far(self._started)), catalogue)
-        if self.attempts == 0 or (self.fault is not None and self.fault.billed == "no"):
-            return bill
-        # Sent, and nothing came back: nobody knows. All that was reserved counts until it is corrected.
-        return replace(bill, how="assumed", cost_pusd=self.amount_pusd)
-
-    def _priced(self, bill: Bill, catalogue: Catalogue) -> Bill:
-        price, alarm = self.model.price, None
-        if self.model.provider != lifecycle.LOCAL and bill.served and not _same(bill.served, self.model.name):
-            alarm = f"{self.model.name} was asked and {bill.served} answered"
-            found = _priced_by(catalogue, bill.served, self.model.provider)
-            if found is None:
-                alarm += f", whose price is not known: billed as {self.model.name}"
-            else:
-                price = found.price
-        cost_pusd = price.cost_pusd(bill.usage)
-        if cost_pusd > self.amount_pusd:
-            over = f"it cost {usd_text(cost_pusd)}, more than the {usd_text(self.amount_pusd)} reserved"
-            alarm = f"{alarm}; {over}" if alarm else over
-        note = "; ".join(part for part in (bill.note, alarm) if part) or None
-        tier_over = price.rates(bill.usage.prompt)[0]
-        return replace(bill, cost_pusd=cost_pusd, tier_over=tier_over, note=note)
-
-    def _so_far(self, started: Started) -> Usage:
-        """Estimate a broken answer: the prompt as reported, and a token for every three bytes that came."""
-        came = 0
-        for event in self.events:
-            match event:
-                case TextDelta(text) | ThinkingDelta(text):
-                    came += len(text.encode())
-                case ToolAsked(_, name, arguments):
-                    came += len((name + arguments).encode())
-        output = max(started.usage.output, -(-came // 3))
-        return replace(started.usage, output=output, thinking=0)
-
-
-def _masked(event: Event) -> Event:
-    """Take keys out of an event before it is written down; nearly always it has none."""
-    written = json.dumps(plain_event(event))
-    masked = mask(written)
-    return event if masked == written else event_from_plain(json.loads(masked))
-
-
-def _priced_by(catalogue: Catalogue, served: str, provider: str) -> Model | None:
-    """Look up what answered, among the provider's own models: a name alone must not make an answer free."""
-    try:
-        found = catalogue.find(served.removeprefix("models/"))
-    except GrnError:
-        return None
-    return found if found.provider == provider else None
-
-
-def _same(served: str, sent: str) -> bool:
-    """Whether a provider's name for a model is the one that was sent, or a dated snapshot of it."""
-    bare = served.removeprefix("models/")
-    return bare == sent or lifecycle.undated(bare) == lifecycle.undated(sent)
 
 
 def answer_text(events: list[Event]) -> str:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from grn.kit.clock import Clock, SystemClock
 from grn.kit.paths import grn_home
 from grn.llm.calls import Caller, Mode
-from grn.llm.catalogue import Catalogue
 from grn.llm.port import Provider
-from grn.llm.spend import Book
 from grn.llm.tape import Tape
+
+if TYPE_CHECKING:
+    from grn.llm.catalogue import Catalogue
+    from grn.llm.spend import Book
 
 TIMEOUT_S = 600.0
 """How long to wait for the next byte of an answer, unless told otherwise: thinking models take minutes."""
@@ -36,7 +39,16 @@ def today(clock: Clock | None = None) -> date:
 
 def open_catalogue() -> Catalogue:
     """Open the catalogue as of today."""
+    from grn.llm.catalogue import Catalogue
+
     return Catalogue(today())
+
+
+def open_book() -> Book:
+    """Open the book of calls."""
+    from grn.llm.spend import Book
+
+    return Book.open(llm_dir())
 
 
 def open_caller(
@@ -64,7 +76,7 @@ def open_caller(
         return providers.connect(name, timeout_s=timeout_s)
 
     return Caller(
-        book=lambda: Book.open(llm_dir()),
+        book=open_book,
         catalogue=open_catalogue,
         connect=connect,
         tape=None if tape is None else Tape(tapes_dir(), tape),
