@@ -107,10 +107,11 @@ def make_rules(rng: np.random.Generator, style: Style) -> Rules:
     plain = Style(style.fill, Conflicts(), StopRules(), "no", *(False,) * 6, None)
     if style == plain:
         return Rules(style.fill, costs, sizes[int(rng.integers(len(sizes)))], cash)
-    leverage = some(1.0, 1.5, 4.0) if style.margin else 1.0
+    leverage = some(1.0, 2.0, 4.0) if style.margin else 1.0
     sizes += [
+        EquityFraction(leverage),
         EquityFraction(float(rng.uniform(0.05, leverage))),
-        Fraction(float(rng.uniform(0.05, leverage))),
+        Fraction(leverage),
     ]
     size = sizes[int(rng.integers(len(sizes)))]
     if style.volatility is not None:
@@ -122,13 +123,16 @@ def make_rules(rng: np.random.Generator, style: Style) -> Rules:
             tiers=((0.0, 0.003), (500.0, 0.001), (4_000.0, 0.0)) if rng.random() < 0.6 else (),
             impact=some(0.0, 0.1) if style.volume else 0.0,
         )  # fmt: skip
-    lot, tick = some(0.0, 0.0, 0.25, 1.0), some(0.0, 0.0, 0.01, 0.5)
+    cash = some(10_000.0, 100_000.0, 1_000.0)
+    lot, tick = some(0.0, 0.0, 0.0, 0.25, 1.0), some(0.0, 0.0, 0.0, 0.01, 0.5)
     if isinstance(size, Quantity) and lot > size.value:
         lot = 0.0
-    instrument = Instrument(lot, tick, some(1.0, 1.0, 10.0, 0.1), some(0.0, 0.0, 0.5), some(0.0, 0.0, 20.0))
+    instrument = Instrument(
+        lot, tick, some(1.0, 1.0, 10.0, 0.1), some(*[0.0] * 7, 0.5), some(*[0.0] * 7, 20.0)
+    )
     margin = None
     if style.margin:
-        called = float(rng.uniform(0.05, 0.9)) / leverage if style.maintenance else 0.0
+        called = float(rng.uniform(0.6, 0.98)) / leverage if style.maintenance else 0.0
         margin = Margin(leverage, called, some(0.0, 0.05, 2.0), some(0.0, 0.08))
     return Rules(
         fill=style.fill,
@@ -145,6 +149,6 @@ def make_rules(rng: np.random.Generator, style: Style) -> Rules:
             funding="funding" if style.funding else None,
         ),
         accumulate=style.accumulate,  # type: ignore[arg-type]  # drawn from its words
-        shortfall="reject" if rng.random() < 0.2 else "cut",
+        shortfall="reject" if rng.random() < 0.1 else "cut",
         volume_share=some(0.05, 1.0) if style.volume else None,
     )

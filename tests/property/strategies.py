@@ -186,6 +186,9 @@ class Author:
             where = (self.length > 2) | (self.level < 10.0)
         entry, leave = self.signal(depth), self.signal(depth)
         orders = {} if simple else self.orders(parts=parts)
+        if not simple and self.rng.random() < 0.7:
+            # Orders and stops show what they do where there are entries.
+            entry = (col("flag") > 0.0) ^ (entry & (col("score") > 0.5))
         match form:
             case "long" | "short" | "both":
                 return Strategy(entry, leave, direction=form, where=where, **orders)
@@ -210,7 +213,7 @@ class Author:
             maker = (Limit, StopEntry)[int(self.rng.integers(2))]
             expires = None if self.rng.random() < 0.3 else int(self.rng.integers(1, 5))
             near = col("close") * float(self.rng.choice([0.99, 0.997, 1.0, 1.003, 1.01]))
-            order = maker(self.number(1) if self.rng.random() < 0.15 else near, expires)
+            order = maker(abs(self.number(1)) + 0.5 if self.rng.random() < 0.08 else near, expires)
         scale = None
         if self.rng.random() < 0.15:
             scale = abs(col("score")) if self.rng.random() < 0.5 else lift(0.5)
@@ -224,8 +227,8 @@ class Author:
             return {"percent": param("share", [0.004, 0.02]) if self.rng.random() < 0.3 else share}
         if choice < 0.8 or kind is TrailingStop:
             spread = col("high") - col("low")
-            return {"distance": spread * 0.7 if self.rng.random() < 0.7 else abs(self.number(1))}
-        return {"price": self.number(1) if self.rng.random() < 0.2 else col("low") * 0.998}
+            return {"distance": spread * 0.7 if self.rng.random() < 0.85 else abs(self.number(1)) + 1e-3}
+        return {"price": abs(self.number(1)) + 0.5 if self.rng.random() < 0.1 else col("low") * 0.998}
 
     def signal(self, depth: int) -> Expr:
         """A condition that tends to hold now and then: a random one is often true always or never."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from grn.quant.engine.account import BASIS, LEG, REASONS, TALLIES
+from grn.quant.engine.account import BASIS, CUT, LEG, REASONS, REJECTED, TALLIES
 from grn.quant.engine.choose import refusals
 from grn.quant.engine.forms import fill_form
 from grn.quant.engine.market import build_market
@@ -44,7 +44,8 @@ class Path:
     basis
         What the units held at the end cost (a long) or brought (a short), with all they paid and received.
     tallies
-        Sums over the legs, by the names of `metrics.accumulators`.
+        Sums over the legs, by the names of `metrics.accumulators`; and how many entries were `rejected` or
+        `cut` to what cash, leverage or volume allowed.
     """
 
     symbol: str
@@ -217,8 +218,10 @@ def trace(strategy: Strategy, bars: Bars, rules: Rules, binding: Mapping[str, fl
     prepare(walk, (*head, *tail, log))
     log = np.zeros((walk(*head, *tail, log), LEG))
     walk(*head, *tail, log)
+    counted = {**TALLIES, "rejected": REJECTED, "cut": CUT}
+    tallies = {name: float(account[slot]) for name, slot in counted.items()}
     return Path(
         bars.symbol, bars.ts_ns, bars.column("close"), rules.cash, rules.instrument.multiplier,
         out[0], out[1], out[2], out[3], log,
-        float(account[BASIS]), {name: float(account[slot]) for name, slot in TALLIES.items()},
+        float(account[BASIS]), tallies,
     )  # fmt: skip

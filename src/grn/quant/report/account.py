@@ -152,6 +152,9 @@ def expenses(one: Subject) -> str:
         ("Fees", money(paid.fees), ""),
         ("Slippage", money(paid.slippage), ""),
     ]
+    tallies = one.path.tallies
+    short = [("Entries rejected", "rejected"), ("Entries cut", "cut")]
+    numbers += [(name, f"{tallies[key]:,.0f}", "") for name, key in short if tallies.get(key, 0.0) > 0.0]
     return f"<p>{text}</p>\n{tables.strip(numbers)}\n{tables.scenarios_table(scenarios)}"
 
 
