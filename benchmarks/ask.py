@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -56,7 +57,7 @@ def main() -> None:
         RESULT.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
 
-def replay_ms(rounds: int) -> dict[str, float]:
+def replay_ms(rounds: int) -> dict[str, Any]:
     """Time from a process's start to the first byte of a replayed answer, beside an empty interpreter."""
     ask = [str(GRN), "ask", PROMPT, "-m", "local", "--max-tokens", "8"]
     recorded = subprocess.run(
@@ -66,11 +67,18 @@ def replay_ms(rounds: int) -> dict[str, float]:
     again = subprocess.run(replay, check=True, capture_output=True, stdin=subprocess.DEVNULL).stdout
     assert again == recorded, "the replay gave other bytes"
     return {
-        "grn_ask_replay": spread([first_byte_ms(replay) for _ in range(rounds)]),
-        "python_alone": spread(
-            [first_byte_ms([sys.executable, "-c", "print('x', flush=True)"]) for _ in range(rounds)]
-        ),
+        "grn_ask_replay": first_bytes(replay, rounds),
+        "python_alone": first_bytes([sys.executable, "-c", "print('x', flush=True)"], rounds),
     }
+
+
+def first_bytes(command: Sequence[str], rounds: int) -> dict[str, Any]:
+    """Time a process several times: wall clock to the first byte, and processor time of the whole of it."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    wall = spread([first_byte_ms(command) for _ in range(rounds)])
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"wall": wall, "cpu_mean": round(1000 * cpu_s / rounds, 1)}
 
 
 def first_byte_ms(command: Sequence[str]) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from importlib import metadata
 from pathlib import Path
 
 DISTRIBUTION = "alpha-metaphorica"
@@ -17,6 +16,9 @@ def grn_version() -> str:
 
 def package_version(distribution: str) -> str | None:
     """Version of an installed distribution, read from its metadata and not by importing it."""
+    # Here, because it costs a tenth of a command's start, and most commands never ask.
+    from importlib import metadata
+
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
