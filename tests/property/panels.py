@@ -21,7 +21,7 @@ from tests.property.markets import KINDS, make_bars
 from tests.property.strategies import Author
 
 NIGHTLY = os.environ.get("GRN_NIGHTLY") == "1"
-CASES = 1_500 if NIGHTLY else 320
+CASES = 1_520 if NIGHTLY else 320
 CASES_PER_TEST = 40
 MOST_ROWS = 3
 """Combinations of a case: the reference is slow."""
