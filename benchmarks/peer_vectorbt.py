@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import gc
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from benchmarks.comparisons import CASH, METRICS, PAIRS, Comparison, Table
+from benchmarks.comparisons import CASH, PAIRS, Combination, Comparison, Table
 from grn.quant import AllCash, Bars, Fraction, Quantity, Value
 
 VERSION = "1.2.0"
 CHUNK = 250
 DIRECTIONS: Mapping[str, str] = {"long": "longonly", "short": "shortonly", "both": "both"}
+ACCUMULATION: Mapping[str, str] = {"no": "disabled", "add": "addonly", "reduce": "removeonly", "both": "both"}
+CONFLICTS: Mapping[str, str] = {
+    "cancel": "ignore", "entry": "entry", "exit": "exit", "long": "long", "short": "short",
+}  # fmt: skip
 
 
 def load_vectorbt() -> Any:
@@ -45,60 +50,137 @@ def size_arguments(comparison: Comparison) -> dict[str, object]:
     raise AssertionError(comparison.size)
 
 
-def cost_arguments(comparison: Comparison) -> dict[str, object]:
-    """Our costs and direction as arguments of ``Portfolio.from_signals``."""
-    costs = comparison.costs
-    return {
+def rule_arguments(comparison: Comparison) -> dict[str, object]:
+    """Our costs, direction and further rules as arguments of ``Portfolio.from_signals``."""
+    costs, conflicts, instrument = comparison.costs, comparison.conflicts, comparison.instrument
+    found: dict[str, object] = {
         "fees": costs.fee,
         "fixed_fees": costs.fixed_fee,
         "slippage": costs.slippage,
-        "direction": DIRECTIONS[comparison.direction],
         "init_cash": CASH,
         "freq": "1D",
+        "accumulate": ACCUMULATION[comparison.accumulate],
+        "upon_long_conflict": CONFLICTS[conflicts.same],
+        "upon_short_conflict": CONFLICTS[conflicts.same],
+        "upon_dir_conflict": CONFLICTS[conflicts.both],
+        "upon_opposite_entry": conflicts.opposite,
+        "allow_partial": comparison.shortfall == "cut",
+        "min_size": instrument.min_units,
     }
+    if instrument.lot:
+        found["size_granularity"] = instrument.lot
+    return found
+
+
+def stop_arguments(
+    comparison: Comparison, bars: Bars, combinations: Sequence[Combination]
+) -> dict[str, object]:
+    """Our stops, one size per column, as arguments of ``Portfolio.from_signals``."""
+    if not comparison.stops:
+        return {}
+    found: dict[str, object] = {name: bars.column(name)[:, None] for name in ("open", "high", "low")}
+    found |= {"stop_entry_price": "fillprice", "stop_exit_price": comparison.stop_exit}
+    sizes = dict(zip(comparison.axes, np.array(combinations).T.copy()[:, None, :], strict=True))
+    # A stop that is not wanted is missing, and not left out: the simulation is compiled once for all of them.
+    missing = np.full((1, len(combinations)), np.nan)
+    trails = "trailing_stop" in comparison.stops
+    found["sl_stop"] = sizes.get("trailing_stop" if trails else "stop_loss", missing)
+    found["tp_stop"] = sizes.get("take_profit", missing)
+    found["sl_trail"] = np.full((1, len(combinations)), trails)
+    return found
+
+
+def crossover_signals(
+    comparison: Comparison, price: Any, combinations: Sequence[Combination]
+) -> dict[str, object]:
+    """Signals of the crossover, one column per combination, from vectorbt's own averages."""
+    vbt = load_vectorbt()
+    # Combinations that differ in a stop only have the same averages.
+    pairs = sorted({c[:2] for c in combinations})
+    fast = vbt.MA.run(price, window=[int(p[0]) for p in pairs], short_name="fast")
+    slow = vbt.MA.run(price, window=[int(p[1]) for p in pairs], short_name="slow")
+    entries, exits = fast.ma_crossed_above(slow), fast.ma_crossed_below(slow)
+    if comparison.fill == "next_open":
+        # A signal of one bar is acted on at the open of the next.
+        entries, exits = entries.vbt.signals.fshift(1), exits.vbt.signals.fshift(1)
+    if len(pairs) < len(combinations):
+        at = [pairs.index(c[:2]) for c in combinations]
+        entries, exits = (
+            np.ascontiguousarray(x.to_numpy().reshape(len(price), -1)[:, at]) for x in (entries, exits)
+        )
+    return {"entries": entries, "exits": exits, "direction": DIRECTIONS[comparison.direction]}
+
+
+def momentum_signals(
+    comparison: Comparison, price: Any, combinations: Sequence[Combination]
+) -> dict[str, object]:
+    """Signals of the momentum strategy, one column per combination."""
+    close = price.to_numpy()
+
+    def compare(lag: float, side: int) -> npt.NDArray[np.bool_]:
+        n = int(lag)
+        found = np.zeros(len(close), dtype=bool)
+        found[n:] = side * (close[n:] - close[:-n]) > 0.0
+        return found
+
+    up = np.stack([compare(c[0], 1) for c in combinations], axis=1)
+    down = np.stack([compare(c[1], -1) for c in combinations], axis=1)
+    never = np.zeros_like(up)
+    if comparison.direction == "long":
+        four = (up, down, never, never)
+    elif comparison.direction == "short":
+        four = (never, never, down, up)
+    else:
+        four = (up, never | compare(3, -1)[:, None], down, never | compare(5, 1)[:, None])
+    return dict(zip(("entries", "exits", "short_entries", "short_exits"), four, strict=True))
 
 
 def run_theirs(
     comparison: Comparison,
     market: tuple[Bars, ...],
-    pairs: tuple[tuple[int, int], ...] = PAIRS,
+    combinations: Sequence[Combination] = PAIRS,
     *,
     chunk: int = CHUNK,
 ) -> Table:
-    """The four metrics from vectorbt."""
+    """The metrics from vectorbt."""
     import pandas as pd  # type: ignore[import-untyped]  # it comes with vectorbt, without stubs
 
     vbt = load_vectorbt()
-    table = {name: np.empty((len(market), len(pairs))) for name in METRICS}
+    find_signals = {"crossover": crossover_signals, "momentum": momentum_signals}[comparison.strategy]
+    table = {name: np.empty((len(market), len(combinations))) for name in comparison.metrics}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for k, bars in enumerate(market):
             index = pd.to_datetime(bars.ts_ns)
             price = pd.Series(bars.column("close"), index=index, name=bars.symbol)
-            for start in range(0, len(pairs), chunk):
-                part = pairs[start : start + chunk]
-                fast = vbt.MA.run(price, window=[p[0] for p in part], short_name="fast")
-                slow = vbt.MA.run(price, window=[p[1] for p in part], short_name="slow")
-                entries, exits = fast.ma_crossed_above(slow), fast.ma_crossed_below(slow)
-                further: dict[str, object] = {}
-                if comparison.fill == "next_open":
-                    # A signal of one bar is acted on at the open of the next.
-                    entries, exits = entries.vbt.signals.fshift(1), exits.vbt.signals.fshift(1)
-                    further["price"] = pd.Series(bars.column("open"), index=index, name=bars.symbol)
+            further: dict[str, object] = {}
+            if comparison.fill == "next_open":
+                further["price"] = pd.Series(bars.column("open"), index=index, name=bars.symbol)
+            for start in range(0, len(combinations), chunk):
+                part = combinations[start : start + chunk]
                 portfolio = vbt.Portfolio.from_signals(
                     price,
-                    entries,
-                    exits,
+                    **find_signals(comparison, price, part),
                     **size_arguments(comparison),
-                    **cost_arguments(comparison),
+                    **rule_arguments(comparison),
+                    **stop_arguments(comparison, bars, part),
                     **further,
                 )
                 here = slice(start, start + len(part))
-                table["total_return"][k, here] = portfolio.total_return().to_numpy()
-                table["sharpe"][k, here] = portfolio.sharpe_ratio().to_numpy()
-                table["max_drawdown"][k, here] = portfolio.max_drawdown().to_numpy()
-                table["trades"][k, here] = portfolio.trades.count().to_numpy()
+                for name in comparison.metrics:
+                    table[name][k, here] = MEASURES[name](portfolio).to_numpy()
                 # Portfolios hold themselves in reference cycles: without this, memory grows with the chunks.
-                del fast, slow, entries, exits, portfolio
+                del portfolio
                 gc.collect()
     return table
+
+
+MEASURES: Mapping[str, Callable[[Any], Any]] = {
+    "total_return": lambda portfolio: portfolio.total_return(),
+    "sharpe": lambda portfolio: portfolio.sharpe_ratio(),
+    "max_drawdown": lambda portfolio: portfolio.max_drawdown(),
+    "trades": lambda portfolio: portfolio.trades.count(),
+    "win_rate": lambda portfolio: portfolio.trades.closed.win_rate(),
+    "profit_factor": lambda portfolio: portfolio.trades.closed.profit_factor(),
+}
+"""Our metrics by vectorbt's names for them; its own `win_rate` of all trades counts an open one too."""

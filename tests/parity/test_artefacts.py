@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from grn.quant import Costs, Fraction, Quantity, Rules, Value, close, col, sma
+from grn.quant import Costs, Fraction, Instrument, Quantity, Rules, Strategy, Value, close, col, sma
 from grn.quant.compute import compute
 from grn.quant.engine.choose import Choice
+from grn.quant.engine.path import trace
 from grn.quant.engine.plan import build_grid
 from grn.quant.engine.series import Evaluator
 from grn.quant.metrics.registry import parse_metrics
+from tests.parity.hand import Fill, fills_of
 from tests.quant.engine.accounts import LONG, SHORT, make_bars, run
 
 pytestmark = pytest.mark.skipif(find_spec("vectorbt") is None, reason="the extra `peers` is not installed")
@@ -64,10 +66,14 @@ def metric(name: str, prices: Sequence[float], *, fee: float = 0.0, **signals: S
 
 
 def test_every_difference_is_on_the_page() -> None:
-    """The page numbers its differences from 1, and each has a test that ends with its number."""
+    """The page numbers its differences from 1; each has one test, here or beside, that ends with it."""
     rows = re.findall(r"^### (\d+)\. ", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
-    tests = sorted(int(m[1]) for name in globals() if (m := re.fullmatch(r"test_\w+_(\d+)", name)))
-    assert [int(n) for n in rows] == tests == list(range(1, len(tests) + 1))
+    found = [
+        int(number)
+        for path in sorted(Path(__file__).parent.glob("test_*.py"))
+        for number in re.findall(r"^def test_\w+_(\d+)\(", path.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    assert [int(n) for n in rows] == sorted(found) == list(range(1, len(found) + 1))
 
 
 def test_sharpe_without_variance_1() -> None:
@@ -202,3 +208,73 @@ def test_averages_of_a_flat_market_11() -> None:
     for windows in ((3, 7), (7, 3)):
         a, b = (sma(close, n) for n in windows)
         assert not evaluator.condition(a.crosses_above(b), {}).any()
+
+
+def accumulated(
+    prices: Sequence[float], strategy: Strategy, rules: Rules, **signals: Sequence[int]
+) -> list[Fill]:
+    """Our fills for hand-made signals at the close."""
+    return fills_of(trace(strategy, make_bars(prices, **signals), rules, {}))
+
+
+def test_lots_of_a_tenth_16() -> None:
+    """0.3 units in lots of 0.1: 0.3 / 0.1 is 2.99... in binary; vectorbt buys 0.2, we three lots."""
+    assert 0.3 // 0.1 == 2.0
+    portfolio = theirs([10, 10], long_in=[0], size=0.3, size_granularity=0.1)
+    assert portfolio.orders.records["size"].tolist() == [0.2]
+    rules = Rules("close", size=Quantity(0.3), cash=1_000.0, instrument=Instrument(lot=0.1))
+    fills = accumulated([10, 10], LONG, rules, long_in=[0])
+    assert [units for _, units, _ in fills] == [pytest.approx(0.3, rel=1e-15)]
+
+
+def test_a_lot_is_no_shortfall_17() -> None:
+    """55 of value at 10 in whole units, entries in full or not at all; 1,000 of cash.
+
+    5.5 units are five lots. vectorbt sees 5 of 5.5 and rejects; the cash is there, so we buy five.
+    """
+    options = {"size": 55, "size_type": "value", "size_granularity": 1, "allow_partial": False}
+    assert theirs([10, 10], long_in=[0], **options).orders.count() == 0
+    rules = Rules("close", size=Value(55), cash=1_000.0, instrument=Instrument(lot=1), shortfall="reject")
+    assert accumulated([10, 10], LONG, rules, long_in=[0]) == [(0, 5.0, 10.0)]
+
+
+def test_reducing_a_short_by_a_fraction_18() -> None:
+    """50 units short at 10 (half of 1,000), to be reduced by half.
+
+    vectorbt spends half of the cash, 750, which is more than the 50 units cost: it covers all. We cover 25.
+    """
+    portfolio = theirs(
+        [10, 10], short_in=[0], short_out=[1], size=0.5, size_type="percent", accumulate="both"
+    )
+    assert portfolio.assets().tolist() == [-50.0, 0.0]
+    rules = Rules("close", size=Fraction(0.5), cash=1_000.0, accumulate="both")
+    fills = accumulated([10, 10], SHORT, rules, short_in=[0], short_out=[1])
+    assert fills == [(0, -50.0, 10.0), (1, 25.0, 10.0)]
+
+
+def test_adding_to_a_short_19() -> None:
+    """50 units short at 10; at 15 the equity is 750, and so is what the short is worth: it is fully secured.
+
+    vectorbt secures it at the 10 of the entry, sees 500 free and sells 16.67 units more. We see nothing free.
+    At 5 it is the other way round: 1,000 are free, not 500, and half of them sells 100 units more.
+    """
+    options = {"short_in": [0, 1], "size": 0.5, "size_type": "percent", "accumulate": "addonly"}
+    rules = Rules("close", size=Fraction(0.5), cash=1_000.0, accumulate="add")
+    for price, peer, ours in ((15.0, -50.0 / 3.0, []), (5.0, -50.0, [(1, -100.0, 5.0)])):
+        sold = np.diff(theirs([10, price], **options).assets().to_numpy())
+        assert sold == pytest.approx(peer, rel=1e-15)
+        assert accumulated([10, price], SHORT, rules, short_in=[0, 1]) == [(0, -50.0, 10.0), *ours]
+
+
+def test_least_units_bind_entries_20() -> None:
+    """50 units bought, a smallest order of 30, to be reduced by half.
+
+    vectorbt rejects the sale of 25. We sell: a rule about entries must not hold anybody in a position.
+    """
+    options = {"size": 0.5, "size_type": "percent", "accumulate": "both", "min_size": 30}
+    assert theirs([10, 10], long_in=[0], long_out=[1], **options).orders.count() == 1
+    rules = Rules(
+        "close", size=Fraction(0.5), cash=1_000.0, accumulate="both", instrument=Instrument(min_units=30)
+    )
+    fills = accumulated([10, 10], LONG, rules, long_in=[0], long_out=[1])
+    assert fills == [(0, 50.0, 10.0), (1, -25.0, 10.0)]

@@ -84,7 +84,7 @@ def run_both(
     return ours, theirs
 
 
-def test_a_missing_weight_is_a_target_of_zero() -> None:
+def test_a_missing_weight_is_a_target_of_zero_12() -> None:
     """Half at 10, then no weight, at 20: vectorbt keeps the 50 units (1,500), grn sells them and holds 1,500
     in cash; when the price falls to 10, vectorbt has 1,000 and grn 1,500.
     """
@@ -93,7 +93,7 @@ def test_a_missing_weight_is_a_target_of_zero() -> None:
     assert ours.equity.tolist() == [1_000.0, 1_500.0, 1_500.0]
 
 
-def test_an_account_below_zero_is_closed() -> None:
+def test_an_account_below_zero_is_closed_13() -> None:
     """100 units short at 10; at 25 the account is worth 2,000 - 2,500 = -500.  vectorbt rejects every order
     of an account without value and holds on: 2,000 - 500 = 1,500 at a price of 5.  grn closes at 25: -500.
     """
@@ -102,7 +102,7 @@ def test_an_account_below_zero_is_closed() -> None:
     assert ours.equity.tolist() == [1_000.0, -500.0, -500.0]
 
 
-def test_a_cover_is_never_cut() -> None:
+def test_a_cover_is_never_cut_14() -> None:
     """100 units of A short at 10 pay for 200 of B at 10: no cash is left.  A is to be covered at 11, B rose
     to 11 as well, and is to be kept.  vectorbt has no cash to cover with and keeps the short; grn covers for
     1,100 and owes them: 2,200 - 1,100 = 1,100 of equity.
@@ -114,7 +114,7 @@ def test_a_cover_is_never_cut() -> None:
     assert ours.equity.tolist() == theirs.value().tolist() == [1_000.0, 1_100.0]
 
 
-def test_a_trade_lasts_from_flat_to_flat() -> None:
+def test_a_trade_lasts_from_flat_to_flat_15() -> None:
     """0.8, 0.5, 0 of A: one position, sold in two parts.  vectorbt counts two trades and one position; a
     trade of grn is its position, with the same profit: 80 units at 10 are 800, at 20 worth 1,600 of 1,800; 35
     are sold for 700, the other 45 at 10 for 450: 350 more than they cost.

@@ -1,7 +1,7 @@
 """Parity with vectorbt 1.2.0: the sweep of its README, and every set of rules that both programs can express.
 
 `benchmarks.comparisons` is the registry, shared with the timing; `docs/concepts/parity.md` lists what differs
-on purpose. `GRN_NIGHTLY=1` compares every pair under every set of rules.
+on purpose. `GRN_NIGHTLY=1` compares every combination under every set of rules.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ import numpy as np
 import pytest
 
 from benchmarks.comparisons import (
+    BY_NAME,
     COMPARISONS,
     METRICS,
     PAIRS,
     TOLERANCE,
+    TRADE_METRICS,
     Comparison,
     agree,
     largest_differences,
+    market_of,
     run_ours,
 )
 from benchmarks.market import random_market
@@ -33,22 +36,40 @@ from grn.quant.metrics.registry import parse_metrics
 pytestmark = pytest.mark.skipif(find_spec("vectorbt") is None, reason="the extra `peers` is not installed")
 
 NIGHTLY = os.environ.get("GRN_NIGHTLY") == "1"
-# The README's sweep is compared in full, always; of the others CI takes every 7th or 29th pair.
+# The README's sweep is compared in full, always; of the others CI takes every so many combinations.
 STRIDES = {"readme": 1, "short": 7, "both": 7, "quantity": 7, "quantity-short": 7, "quantity-both": 7}
 
 
 @pytest.mark.parametrize("comparison", COMPARISONS, ids=lambda c: c.name)
 def test_sweep_agrees_with_vectorbt(comparison: Comparison) -> None:
-    """Total return, Sharpe, maximum drawdown and trades of every pair on three symbols, within 1e-9."""
+    """Every metric of every combination on every symbol, within 1e-9."""
     from benchmarks.peer_vectorbt import run_theirs
 
-    pairs = PAIRS if NIGHTLY else PAIRS[:: STRIDES.get(comparison.name, 29)]
-    market = random_market()
-    ours, theirs = run_ours(comparison, market, pairs), run_theirs(comparison, market, pairs)
-    assert all(ours[name].shape == (3, len(pairs)) for name in METRICS)
+    stride = 1 if NIGHTLY else STRIDES.get(comparison.name, 29)
+    combinations, market = comparison.combinations[::stride], market_of(comparison)
+    ours, theirs = run_ours(comparison, market, combinations), run_theirs(comparison, market, combinations)
+    assert set(METRICS) <= set(ours) <= set(METRICS + TRADE_METRICS)
+    assert all(column.shape == (len(market), len(combinations)) for column in ours.values())
     assert ours["trades"].min() > 0, "a run without trades compares nothing"
     found = largest_differences(ours, theirs)
     assert agree(found), f"{comparison.name}: {found}"
+
+
+@pytest.mark.parametrize("comparison", [c for c in COMPARISONS if c.stops], ids=lambda c: c.name)
+def test_stops_are_reached(comparison: Comparison) -> None:
+    """In every comparison of stops, the smallest and the largest stop give different returns and trades."""
+    ends = comparison.combinations[0], comparison.combinations[len(comparison.combinations) // 8 - 1]
+    assert ends[0][:2] == ends[1][:2], "the same windows"
+    ours = run_ours(comparison, market_of(comparison), ends)
+    assert ours["total_return"][0, 0] != ours["total_return"][0, 1]
+    assert ours["win_rate"][0, 0] != ours["win_rate"][0, 1]
+
+
+def test_every_comparison_has_a_thousand_combinations() -> None:
+    """None is smaller, no combination occurs twice, no two comparisons have a name in common."""
+    assert min(len(set(c.combinations)) for c in COMPARISONS) >= 1_000
+    assert all(len(set(c.combinations)) == len(c.combinations) for c in COMPARISONS)
+    assert len(BY_NAME) == len(COMPARISONS)
 
 
 def test_the_readme_sweep_has_its_size() -> None:
