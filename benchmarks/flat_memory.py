@@ -21,8 +21,8 @@ from typing import Any, Final
 import polars as pl
 
 from benchmarks.measure import ROOT, describe_code, describe_machine, write_result
+from benchmarks.memory import peak_memory_mib
 from benchmarks.trade_market import FILE_ROWS, write_trades
-from benchmarks.trade_runs import peak_memory_mib
 
 KINDS: Final = ("minute", "dollar")
 TIMES: Final = (5, 10, 20)

@@ -8,8 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +17,7 @@ import numpy as np
 
 from benchmarks.comparisons import BY_NAME, METRICS, PAIRS, PERIODS_PER_YEAR, Comparison, Table, crossover
 from benchmarks.market import random_market
+from benchmarks.memory import peak_memory_mib
 
 WARM_REPEATS = 5
 
@@ -88,10 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     seconds, table = RUNNERS[chosen.who](BY_NAME[chosen.comparison], chosen.stride)
     np.savez(chosen.table, **table)  # type: ignore[arg-type]  # names and arrays are what savez takes
-    # Linux counts in KiB, macOS in bytes.
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-    print(json.dumps({"seconds": seconds, "peak_mib": peak_mib}))
+    print(json.dumps({"seconds": seconds, "peak_mib": peak_memory_mib()}))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.memory import peak_memory_mib
+
 DOLLARS: Final = 5e6
 SYMBOL: Final = "ETH"
 PRICE_BELOW: Final = 2_300.0
@@ -252,15 +254,6 @@ RUNNERS: Final[dict[str, Callable[[Path], Numbers]]] = {
     "pandas join": pandas_join,
     "polars decode": decode,
 }
-
-
-def peak_memory_mib() -> float:
-    """Peak of the resident memory of this process.
-
-    Not ``ru_maxrss``: Linux starts that of a child with what its parent had.
-    """
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return next(int(line.split()[1]) / 2**10 for line in status.splitlines() if line.startswith("VmHWM"))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

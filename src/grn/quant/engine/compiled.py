@@ -45,10 +45,13 @@ def _compile() -> dict[str, Any]:
                 copy = FunctionType(function.__code__, space, name, function.__defaults__)
                 copy.__module__ = function.__module__
                 copy.__qualname__ = f"{function.__qualname__}_{DIGEST[:12]}"
-                # Only the walk is called from Python; nobody needs wrappers for the others.
-                called = {} if module is walk else {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-                inlined = {"forceinline": True} if name in _INLINED else {}
-                space[name] = found[name] = numba.njit(**_OPTIONS, **called, **inlined)(copy)
+                options = dict(_OPTIONS)
+                if module is not walk:
+                    # Only the walk is called from Python; nobody needs wrappers for the others.
+                    options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+                if name in _INLINED:
+                    options["forceinline"] = True
+                space[name] = found[name] = numba.njit(**options)(copy)
     return found
 
 
