@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from itertools import count
 from typing import Any
 
 import numpy as np
 import pytest
 
 import grn
+from grn.kit.errors import UsageError
 from grn.quant.compute import compute
 from grn.quant.engine.choose import Choice
+from grn.quant.engine.contradictions import check_contradictions
 from grn.quant.engine.plan import Grid
 from grn.quant.metrics.registry import parse_metrics
 from grn.quant.result import SweepResult
 from grn.quant.schema import Bars
+from grn.quant.strategy.rules import Rules
 from tests.property.cases import ALL_GROUPS, NIGHTLY, SHAPES, Shape, make_rules, make_shape, same_bits
 from tests.property.markets import make_bars
 
@@ -38,8 +43,18 @@ def market(shape: Shape) -> tuple[Bars, ...]:
 
 def run(shape: Shape, bars: tuple[Bars, ...], grid: Grid, engine: str = "cpu") -> SweepResult:
     """Compute a grid with the shape's rules."""
-    rules = make_rules(np.random.default_rng([shape.seed, 4]), shape.fill)
+    rules = make_rules(np.random.default_rng([shape.seed, 4]), shape.style)
     return compute(shape.strategy, bars, grid, rules, METRICS, Choice(engine, "test"), ppy=252.0)
+
+
+def possible_rules(shape: Shape, bars: tuple[Bars, ...]) -> Rules:
+    """The shape's first rules that are not refused on these bars."""
+    for number in count():
+        rules = make_rules(np.random.default_rng([shape.seed, 4, number]), shape.style)
+        with suppress(UsageError):
+            check_contradictions(shape.strategy, rules, bars)
+            return rules
+    raise AssertionError("unreachable")
 
 
 @pytest.mark.parametrize("seed", shapes())
@@ -90,16 +105,13 @@ def test_the_order_of_symbols_changes_nothing_but_the_order(seed: int) -> None:
 def test_a_row_is_a_backtest_with_its_parameters(seed: int) -> None:
     """`grn.backtest` at a row's parameters gives that row, and its path ends at the row's total return."""
     shape = make_shape(seed)
-    rules = make_rules(np.random.default_rng([shape.seed, 4]), shape.fill)
+    bars = market(shape)[:2]
+    rules = possible_rules(shape, bars)
     options: dict[str, Any] = {
-        "costs": rules.costs,
-        "fill": rules.fill,
-        "size": rules.size,
-        "cash": rules.cash,
+        "rules": rules,
         "metrics": "default",
         "periods_per_year": 252.0,  # the market mixes daily and hourly bars
     }
-    bars = market(shape)[:2]
     whole = grn.sweep(shape.strategy, bars, **options)
     columns = whole.frame.columns[1:]
     for k in range(len(shape.grid)):
