@@ -221,6 +221,8 @@ COMPARISONS = (
     _conflicting("exit", "short", "close"),
 )  # fmt: skip
 BY_NAME = {c.name: c for c in COMPARISONS}
+TIMED = tuple(c.name for c in COMPARISONS if c.axes == ("fast", "slow") and c.market == "walks")
+"""Those that differ from the README's sweep in their rules only: what `benchmarks.sweep` can time."""
 
 
 def market_of(comparison: Comparison) -> tuple[Bars, ...]:

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.comparisons import BY_NAME, TOLERANCE, agree, largest_differences
+from benchmarks.comparisons import TIMED, TOLERANCE, agree, largest_differences
 from benchmarks.floor import BYTES_PER_BAR_COMBINATION, OPERATIONS_IN_THE_MARKET, measure_floor
 from benchmarks.measure import Measured, describe_code, describe_machine, median, run_child, write_result
 
@@ -23,7 +23,7 @@ QUICK_STRIDE = 5
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; 1 when the numbers differ and nothing was timed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sweep", description=__doc__)
-    parser.add_argument("--comparison", choices=BY_NAME, default="readme", help="the rules (default: readme)")
+    parser.add_argument("--comparison", choices=TIMED, default="readme", help="the rules (default: readme)")
     parser.add_argument("--rounds", type=int, default=3, help="timed rounds (default: 3)")
     parser.add_argument("--quick", action="store_true", help="a fifth of the windows, one round")
     parser.add_argument("--save", metavar="NAME", default="sweep.local", help="results/NAME.json")
