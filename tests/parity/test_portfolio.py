@@ -46,7 +46,7 @@ def test_target_weights_agree_with_vectorbt(comparison: PortfolioComparison) -> 
     ours = run_ours(comparison, market, combinations)
     theirs = run_theirs(comparison, market, combinations)
     assert all(ours[name].shape == (len(comparison.groups), len(combinations)) for name in METRICS)
-    assert ours["orders"].min() > 5
+    assert ours["orders"].min() >= 4, "a run without orders compares nothing"
     found = largest_differences(ours, theirs)
     assert agree_on_metrics(found), f"{comparison.name}: {found}"
 
