@@ -294,12 +294,15 @@ class TradeFeed(_Feed):
         """Ask from the last known trade on, by number where trades have one, else by time."""
         begin, end = span
         known = None if self._by_id is None or last is None or not last.isdigit() else int(last)
-        cursor, start = begin, begin
+        # What was stored before the span is compared; where nothing was, nothing before it is wanted.
+        lowest = begin if known is None else 0
+        cursor, start, sure = begin, begin, known is not None
         if known is not None:
             known = max(known - _OVERLAP_TRADES, -1)
         while cursor < end:
             if known is not None:
-                rows = await self._ask(None, {str(self._by_id): known + 1}, known + 1)
+                rows = await self._ask(None, {str(self._by_id): known + 1}, known + 1 if sure else None)
+                sure = True
             else:
                 rows = await self._ask(cursor, {}, None)
             if rows.is_empty():
@@ -307,12 +310,12 @@ class TradeFeed(_Feed):
                     return
                 cursor += _HOUR_NS
                 continue
+            if self._by_id is not None and known is None:
+                # An answer by time does not show what it lacks: the same once more by number, from before it.
+                known = max(int(rows["id"][0]) - 1 - self._limit, -1)
+                continue
             newest = _last(rows)
-            fresh = (
-                rows.filter(pl.col("ts") < _at(end))
-                if known is not None
-                else rows.filter(_between(begin, end))
-            )
+            fresh = rows.filter(_between(lowest, end))
             if not fresh.is_empty():
                 yield Page(fresh, (start, _last(fresh) + 1))
                 start = _last(fresh) + 1
