@@ -27,13 +27,14 @@ ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "ask.json"
 GRN = Path(sys.executable).parent / "grn"
 PROMPT = "The history of the stock market begins"
-TOKENS = 64
+TOKENS = 32
 
 
 def main() -> None:
     """Measure, print, and with ``--save`` write the result file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--threads", type=int, default=1, help="of llama.cpp")
     parser.add_argument("--save", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -42,10 +43,10 @@ def main() -> None:
             "replay_ms": replay_ms(arguments.rounds),
             "layer_ms": layer_ms(arguments.rounds * 20),
             "call_ms": call_ms(arguments.rounds * 10),
-            "local": local(max(arguments.rounds // 3, 3)),
+            "local": local(max(arguments.rounds // 3, 3), arguments.threads),
         }
     found |= {
-        "command": f"python -m benchmarks.ask --rounds {arguments.rounds}",
+        "command": f"python -m benchmarks.ask --rounds {arguments.rounds} --threads {arguments.threads}",
         "commit": commit(),
         "load": os.getloadavg()[0],
         "machine": {"cpu": probe().cpu_model, "cores": probe().cores_usable},
@@ -173,7 +174,7 @@ def in_turns(who: dict[str, Callable[[], int]], rounds: int) -> dict[str, list[f
     return times
 
 
-def local(rounds: int) -> dict[str, Any]:
+def local(rounds: int, threads: int) -> dict[str, Any]:
     """Tokens per second and first token of the embedded model, by our clock and by llama.cpp's own."""
     from grn.llm.events import TextDelta
     from grn.llm.local.engine import load
@@ -182,7 +183,7 @@ def local(rounds: int) -> dict[str, Any]:
     from grn.llm.request import Message, Request, Text
 
     began = time.perf_counter()
-    engine = load("local")
+    engine = load("local", threads)
     load_s = time.perf_counter() - began
     ask = Request("local", (Message("user", (Text(PROMPT),)),), max_tokens=TOKENS)
     ours: list[float] = []
