@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from grn.quant.engine.account import BASIS, CUT, LEG, REASONS, REJECTED, TALLIES
 from grn.quant.engine.choose import refusals
+from grn.quant.engine.drawdowns import list_drawdowns
 from grn.quant.engine.forms import fill_form
 from grn.quant.engine.market import build_market
 from grn.quant.engine.series import Evaluator
@@ -163,33 +164,7 @@ class Path:
 
     def drawdowns(self) -> pl.DataFrame:
         """Per spell below the running peak, deepest first: peak, trough, recovery (or null), depth, bars."""
-        import polars as pl
-
-        equity = np.concatenate([[self.initial], self.equity])
-        peak = np.maximum.accumulate(equity)
-        below = equity < peak
-        edge = np.diff(np.r_[0, below.astype(np.int8), 0])
-        starts, ends = np.flatnonzero(edge == 1), np.flatnonzero(edge == -1)
-        troughs = np.array(
-            [s + int(np.argmin(equity[s:e])) for s, e in zip(starts, ends, strict=True)], dtype=np.int64
-        )
-        recovered = ends < len(equity)
-        frame = pl.DataFrame(
-            {
-                # Index 0 of `equity` is the initial cash: a peak there is dated to the first bar.
-                "peak_ts": self._stamps(np.maximum(starts - 2, 0)),
-                "trough_ts": self._stamps(np.maximum(troughs - 1, 0)),
-                "recovery_ts": self._stamps(np.minimum(ends - 1, len(self.ts_ns) - 1)),
-                "depth": equity[troughs] / peak[starts] - 1.0 if len(starts) else np.zeros(0),
-                "bars": ends - starts,
-                "recovered": recovered,
-            }
-        )
-        return (
-            frame.with_columns(recovery_ts=pl.when("recovered").then("recovery_ts"))
-            .drop("recovered")
-            .sort("depth", maintain_order=True)
-        )
+        return list_drawdowns(self.ts_ns, self.equity, self.initial)
 
     def _stamps(self, bars: npt.NDArray[np.int64]) -> pl.Series:
         import polars as pl
