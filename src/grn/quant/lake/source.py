@@ -39,7 +39,8 @@ class SourceSettings:
     base_url
         Ask this address instead of the source's own: a mirror such as ``https://data-api.binance.vision``.
     per_s
-        Requests a second, over all processes.
+        Requests a second, over all processes. The limiter of `ccxt`, which knows what the exchange allows,
+        stays on; only a larger number given here loosens it, for a mirror that allows more.
     timeout_s
         For one request.
     tries
