@@ -167,9 +167,14 @@ def _execution(f: Features) -> list[str]:
         "        lowest = close[t]",
         "        highest = close[t]",
     ]
+    passed = [
+        "    if position != 0.0 and (opening <= lower or opening >= upper):",
+        "        judge_levels(account, terms, form, levels, opening, opening, opening, t, log)",
+    ]
     return [
         "if action != 0:",
         "    moved = True",
+        *(passed if f.levels and f.at_next and not f.at_open else []),
         f"    opened = {ACT.format(action='action')}",
         *_indent(4, _reload(f)),
         *(inside if f.levels and f.at_next and not f.at_open else []),

@@ -146,9 +146,10 @@ def act(
     t: int,
     log: Sequence[MutableSequence[float]],
 ) -> bool:
-    """Carry out an action at a price, as one order; whether it opened a position.
+    """Carry out an action at a price, as one order; whether it placed a position anew.
 
-    A reversal closes first; its opening leg pays no fixed fee and is sized on the cash after the closing one.
+    A position is new when it was opened, or when an addition replaced its levels.  A reversal closes first;
+    its opening leg pays no fixed fee and is sized on the cash after the closing one.
     """
     before = worth(a, price, r)
     legs = a[LEGS]
@@ -169,7 +170,7 @@ def act(
         flat = a[UNITS] == 0.0
         scale = ticket[SCALE] if form[SIZED] > 0.0 else 1.0
         if open_units(a, r, action, price, slips, volume, scale, fixed, t, before, log):
-            opened = flat
+            opened = flat or r[REPLACES] > 0.0
             if guarded and (flat or r[REPLACES] > 0.0):
                 place_levels(a, r, form, ticket, levels)
     if a[LEGS] > legs:

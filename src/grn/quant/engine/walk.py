@@ -83,6 +83,10 @@ def walk(
                     market[SPLITS][t], market[DIVIDENDS][t], market[FUNDING][t],
                 )  # fmt: skip
             if pending != NONE:
+                beyond = a[UNITS] != 0.0 and (opening <= a[LOWER] or opening >= a[UPPER])
+                if beyond and form[AT_OPEN] == 0.0:
+                    # The open comes before any other price of the bar, that of the fill included.
+                    judge_levels(a, r, form, levels, opening, opening, opening, t, log)
                 opened = act(a, r, form, ticket, levels, pending, market[FILL][t], True, volume, t, log)
                 pending = NONE
                 if opened and form[AT_OPEN] == 0.0:

@@ -67,7 +67,7 @@ def work_order(
 ) -> int:
     """Fill the order if the bar reaches it, and judge the new position by what the bar did after the fill.
 
-    Returns which prices of the bar a position opened by it has certainly seen: 0 nothing was opened, 1 the
+    Returns which prices of the bar a position placed by it has certainly seen: 0 nothing was placed, 1 the
     whole bar (filled at the open), 2 its low and its close, 3 its high and its close.
     """
     price = find_fill(a, form, opening, low, high, t)
