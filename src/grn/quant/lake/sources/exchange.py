@@ -313,6 +313,7 @@ class TradeFeed(_Feed):
             if self._by_id is not None and known is None:
                 # An answer by time does not show what it lacks: the same once more by number, from before it.
                 known = max(int(rows["id"][0]) - 1 - self._limit, -1)
+                yield Page(rows.filter(_between(begin, end)), (start, start))
                 continue
             newest = _last(rows)
             fresh = rows.filter(_between(lowest, end))
