@@ -1,4 +1,4 @@
-"""Donchian breakout with an ATR stop: buy a new high, and never risk more than a few average ranges of a day."""
+"""Donchian breakout with an ATR stop: buy a new high, and risk no more than a few average daily ranges."""
 
 from grn.quant import Costs, StopLoss, Strategy, TrailingStop, atr, close, donchian, param
 

@@ -1,7 +1,7 @@
 """Momentum rotation: each month hold the few of twenty stocks that rose most over the past year.
 
-The twenty stocks are those that were large and alive in 2022: whatever chooses among them since 1990 looks better than
-it was. It shows how a rotation is written, not what one earns.
+The twenty stocks are those that were large and alive in 2022: whatever chooses among them since 1990 looks
+better than it was. It shows how a rotation is written, not what one earns.
 """
 
 from grn.quant import Costs, Weights, close, param, roc, top, when

@@ -57,12 +57,12 @@ def test_sweep_agrees_with_vectorbt(comparison: Comparison) -> None:
 
 @pytest.mark.parametrize("comparison", [c for c in COMPARISONS if c.stops], ids=lambda c: c.name)
 def test_stops_are_reached(comparison: Comparison) -> None:
-    """In every comparison of stops, the smallest and the largest stop give different returns and trades."""
+    """In every comparison of stops, the smallest and the largest stop give different returns and profits."""
     ends = comparison.combinations[0], comparison.combinations[len(comparison.combinations) // 8 - 1]
     assert ends[0][:2] == ends[1][:2], "the same windows"
     ours = run_ours(comparison, market_of(comparison), ends)
     assert ours["total_return"][0, 0] != ours["total_return"][0, 1]
-    assert ours["win_rate"][0, 0] != ours["win_rate"][0, 1]
+    assert ours["profit_factor"][0, 0] != ours["profit_factor"][0, 1]
 
 
 def test_every_comparison_has_a_thousand_combinations() -> None:

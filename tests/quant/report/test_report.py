@@ -16,8 +16,8 @@ from grn.quant.replay import replay
 from grn.quant.report import write_report
 from grn.quant.report.numbers import percent
 from grn.quant.result import SweepResult
-from grn.quant.strategy.expr import param
 from grn.quant.strategy.costs import Costs
+from grn.quant.strategy.expr import param
 from grn.quant.strategy.strategy import Strategy
 from grn.quant.strategy.words import close, col
 from grn.quant.sweep import backtest, sweep

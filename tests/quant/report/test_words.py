@@ -9,10 +9,10 @@ from grn.quant.metrics.registry import METRICS
 from grn.quant.report.mathml import formula, prose
 from grn.quant.report.numbers import count, money, percent, plain, show
 from grn.quant.report.words import describe_param, describe_rules, describe_strategy, phrase
+from grn.quant.strategy.costs import Costs
 from grn.quant.strategy.expr import param
 from grn.quant.strategy.indicators import rsi, sma
 from grn.quant.strategy.plain import from_plain, to_plain
-from grn.quant.strategy.costs import Costs
 from grn.quant.strategy.rules import Rules
 from grn.quant.strategy.sizes import Fraction, Quantity, Value
 from grn.quant.strategy.strategy import Strategy

@@ -82,9 +82,7 @@ def backtest(
     if as_json:
         write_json({"run": result.run, "result_key": result.result_key, show: plain_rows(frame)})
     elif show == "metrics":
-        write_table(
-            ["", *result.accounts], [[n, *frame[n].to_list()] for n in frame.columns[1:]]
-        )
+        write_table(["", *result.accounts], [[n, *frame[n].to_list()] for n in frame.columns[1:]])
     else:
         write_table(frame.columns, [list(r.values()) for r in plain_rows(frame)])
     click.echo(f"run {result.run}; next: grn quant report {result.run}", file=sys.stderr)
