@@ -13,7 +13,7 @@ import re
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,7 +24,7 @@ from grn.quant.strategy.expr import Expr
 from grn.quant.strategy.rules import Rules, merge_rules
 from grn.quant.strategy.weights import AnyStrategy
 
-RULES = ("costs", "fill", "size", "cash")
+RULES = tuple(f.name for f in fields(Rules))
 """Rules that a file may name alone, beside or in place of `rules`."""
 
 

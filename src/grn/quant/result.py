@@ -322,7 +322,9 @@ class SweepResult:
         )
 
     def _or_best(self, i: int | None) -> int:
-        return self.best() if i is None else self._check(i)
+        if i is None:
+            return 0 if len(self) == 1 else self.best()
+        return self._check(i)
 
     def _check(self, i: int) -> int:
         if not 0 <= i < len(self):

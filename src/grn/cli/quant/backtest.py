@@ -50,6 +50,7 @@ def backtest(
     from grn.kit.errors import UsageError
     from grn.quant.files import load_strategy_file
     from grn.quant.schema import load_bars
+    from grn.quant.strategy.weights import Weights
     from grn.quant.sweep import backtest as run_backtest
 
     check_frame_output(output)
@@ -85,4 +86,5 @@ def backtest(
         write_table(["", *result.accounts], [[n, *frame[n].to_list()] for n in frame.columns[1:]])
     else:
         write_table(frame.columns, [list(r.values()) for r in plain_rows(frame)])
-    click.echo(f"run {result.run}; next: grn quant report {result.run}", file=sys.stderr)
+    following = "validate" if isinstance(result.strategy, Weights) else "report"
+    click.echo(f"run {result.run}; next: grn quant {following} {result.run}", file=sys.stderr)

@@ -14,7 +14,8 @@ from grn.cli.quant.series import parse_moment
 @click.argument("symbol")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False),
               help="A .parquet, .csv or .arrow file.")  # fmt: skip
-@click.option("--kind", type=click.Choice(["bars", "trades", "quotes"]), default="bars", show_default=True)
+@click.option("--kind", type=click.Choice(["bars", "trades", "quotes"]), default="bars", show_default=True,
+              help="What to write.")  # fmt: skip
 @click.option("--interval", default="1d", show_default=True, help="Of bars.")
 @click.option("--source", help="Needed where several sources have the symbol.")
 @click.option("--raw", is_flag=True, help="Bars as they were on the day, not adjusted for later actions.")

@@ -45,17 +45,34 @@ from grn.quant.strategy.orders import DISTANCE, PERCENT, PRICE, PROFIT, TRAIL
 def passed(
     form: Sequence[float], ticket: Sequence[float], side: int, price: float, slips: bool, r: Sequence[float]
 ) -> bool:
-    """Whether a level given as a price lies on the wrong side of where an entry at `price` fills."""
+    """Whether an entry at `price` would fill on the wrong side of a level, or with one that no price reaches.
+
+    A level at zero or below is none: the entry would stand without the stop, or the target, that it asks for.
+    """
+    fill = market_price(price, side, r) if slips else price
     for i in range(int(form[STOPS])):
         at = FIRST_STOP + STOP_WIDTH * i
+        level = level_of(form, i, ticket[FIRST_LEVEL + i], side, fill)
+        if not level > 0.0:
+            return True
         if form[at + MEASURE] == PRICE:
-            fill = market_price(price, side, r) if slips else price
-            gain = side * (ticket[FIRST_LEVEL + i] - fill)
+            gain = side * (level - fill)
             if form[at + KIND] != PROFIT:
                 gain = -gain
             if not gain > 0.0:
                 return True
     return False
+
+
+def level_of(form: Sequence[float], i: int, number: float, side: float, fill: float) -> float:
+    """Price of level `i` of a position on `side` that was entered at `fill`."""
+    at = FIRST_STOP + STOP_WIDTH * i
+    away = side if form[at + KIND] == PROFIT else -side
+    if form[at + MEASURE] == PERCENT:
+        return fill * (1.0 + away * number)
+    if form[at + MEASURE] == DISTANCE:
+        return fill + away * number
+    return number
 
 
 def place_levels(
@@ -71,16 +88,8 @@ def place_levels(
     a[BEST] = fill
     a[TIME] = ticket[BARS] if form[TIMED] > 0.0 else 0.0
     for i in range(int(form[STOPS])):
-        at = FIRST_STOP + STOP_WIDTH * i
         number = ticket[FIRST_LEVEL + i]
-        away = side if form[at + KIND] == PROFIT else -side
-        if form[at + MEASURE] == PERCENT:
-            level = fill * (1.0 + away * number)
-        elif form[at + MEASURE] == DISTANCE:
-            level = fill + away * number
-        else:
-            level = number
-        levels[2 * i] = on_tick(level, 0, r)
+        levels[2 * i] = on_tick(level_of(form, i, number, side, fill), 0, r)
         levels[2 * i + 1] = number
     find_nearest(a, form, levels)
 
