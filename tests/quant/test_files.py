@@ -10,7 +10,7 @@ from grn.kit.errors import StrategyError, UsageError
 from grn.quant.files import StrategyFile, load_strategy_file
 from grn.quant.schema import load_bars
 from grn.quant.strategy.costs import Costs
-from grn.quant.strategy.rules import Rules
+from grn.quant.strategy.rules import Instrument, Rules
 from grn.quant.strategy.sizes import Fraction
 from tests.quant.markets import random_walk
 
@@ -178,6 +178,8 @@ def test_a_file_may_define_all_rules_at_once(tmp_path: Path) -> None:
     text = ONE + 'from grn.quant import Rules\nrules = Rules(fill="close", cash=300)\n'
     assert load(tmp_path, text).rules == Rules(fill="close", cash=300.0)
     assert load(tmp_path, text + "cash = 500\n").rules == Rules(fill="close", cash=500.0)
+    lots = load(tmp_path, text + "from grn.quant import Instrument\ninstrument = Instrument(lot=5)\n").rules
+    assert lots == Rules(fill="close", cash=300.0, instrument=Instrument(lot=5.0))
     with pytest.raises(UsageError, match="rules must be a Rules object"):
         load(tmp_path, ONE + "rules = {}\n")
 

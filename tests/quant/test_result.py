@@ -246,6 +246,12 @@ class TestRows:
 
 
 class TestBest:
+    def test_one_row_is_there_without_a_choice(self) -> None:
+        """A backtest that never traded has no Sharpe ratio to choose by, and still has its account."""
+        still = grn.backtest(Strategy(close > 1e9, close < 0), market(), fill="close", engine="reference")
+        assert still.orders().is_empty()
+        assert set(still.equity()["equity"]) == {10_000.0}
+
     def test_by_any_metric_in_its_own_direction(self, walks: SweepResult) -> None:
         """The highest Sharpe ratio, the lowest volatility, the smallest (least negative) drawdown."""
         frame = walks.frame

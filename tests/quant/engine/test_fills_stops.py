@@ -75,6 +75,18 @@ def test_a_stop_loss_fills_at_its_level_or_at_a_worse_open(
     assert closing(path) == [(2, "stop", -10.0, price)]
 
 
+@pytest.mark.parametrize(
+    "stop",
+    [StopLoss(col("range")), StopLoss(distance=col("range") * 50.0), TrailingStop(col("range"))],
+    ids=["percent of 300", "distance beyond the price", "trailing percent"],
+)
+def test_no_entry_without_the_stop_that_it_asks_for(stop: Any) -> None:
+    """A range of 3 taken for a percentage puts the stop at -200, where no price comes: nothing is bought."""
+    market = bars(FLAT, FLAT, FLAT, columns={"range": [3.0, 3.0, 3.0]})
+    path, _ = run(market, with_orders(LONG, stops=[stop]), rules=rules())
+    assert legs_of(path) == []
+
+
 def test_the_bar_of_an_entry_at_the_open_is_seen_whole() -> None:
     """Bought at the open of bar 1, which falls to 94: stopped there, at 95."""
     path, _ = run(bars(FLAT, (100, 101, 94, 96), FLAT), STOPPED, rules=rules())

@@ -64,6 +64,12 @@ def backtest(
     chosen_rules = read_rules(loaded, **rules)
     bars = load_bars(pick_data(loaded, data), loaded.strategy.needs(chosen_rules))
     names = [b.symbol for b in bars]
+    if symbol is not None and isinstance(loaded.strategy, Weights):
+        raise UsageError(
+            "target weights have one account for all symbols",
+            seen=f"--symbol {symbol}",
+            hint="leave it out: the tables name the symbol of each order and trade",
+        )
     if symbol is not None and symbol not in names:
         raise UsageError("the data has no such symbol", seen=symbol, hint=", ".join(names))
     result = run_backtest(

@@ -85,7 +85,7 @@ held before the leg, profit of what it closed, price before slippage."""
 OPEN_LEG, CLOSE_LEG, FORCED_LEG, STOP_LEG, TARGET_LEG, TRAIL_LEG, MARGIN_LEG = 1, 2, 3, 4, 5, 6, 7
 REASONS: Final = {
     OPEN_LEG: "signal", CLOSE_LEG: "signal", FORCED_LEG: "ruin", STOP_LEG: "stop", TARGET_LEG: "target",
-    TRAIL_LEG: "trail", MARGIN_LEG: "margin",
+    TRAIL_LEG: "trail", MARGIN_LEG: "margin call",
 }  # fmt: skip
 """Why an order was made, by the kind of its first leg."""
 
