@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from grn.kit.errors import LedgerError
+from grn.kit.migrations import apply_steps
 
 # "grnL": tells a ledger from any other SQLite file (https://www.sqlite.org/fileformat.html, offset 68).
 APPLICATION_ID = 0x67726E4C
@@ -86,33 +86,4 @@ def migrate(connection: sqlite3.Connection) -> None:
     LedgerError
         The file is of another program, or of a newer version of this one. It is left as it was.
     """
-    version = _pragma(connection, "user_version")
-    owner = _pragma(connection, "application_id")
-    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    if owner != APPLICATION_ID and (owner or version or tables):
-        raise LedgerError(
-            "the file is an SQLite database of another program",
-            seen=f"application_id {owner}",
-            hint="point GRN_HOME to another folder",
-        )
-    if version > LATEST:
-        raise LedgerError(
-            f"the ledger was written by a newer grn: this one knows schema versions up to {LATEST}",
-            seen=version,
-            hint="pip install --upgrade alpha-metaphorica, or set GRN_HOME to another folder",
-        )
-    for number, statements in enumerate(MIGRATIONS[version:], start=version + 1):
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            for statement in statements:
-                connection.execute(statement)
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {number}")
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-
-
-def _pragma(connection: sqlite3.Connection, name: str) -> int:
-    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+    apply_steps(connection, MIGRATIONS, application_id=APPLICATION_ID, what="the ledger")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from grn.kit.errors import LedgerError
+from grn.kit.migrations import apply_steps
 
 # "grnS": tells this file from any other SQLite file (https://www.sqlite.org/fileformat.html, offset 68).
 APPLICATION_ID = 0x67726E53
@@ -111,29 +111,4 @@ def migrate(connection: sqlite3.Connection) -> None:
     LedgerError
         The file is of another program, or of a newer version of this one. It is left as it was.
     """
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
-    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    if owner != APPLICATION_ID and (owner or version or tables):
-        raise LedgerError(
-            "the file is an SQLite database of another program",
-            seen=f"application_id {owner}",
-            hint="point GRN_HOME to another folder",
-        )
-    if version > len(MIGRATIONS):
-        raise LedgerError(
-            f"the book of calls was written by a newer grn: this one knows versions up to {len(MIGRATIONS)}",
-            seen=version,
-            hint="pip install --upgrade alpha-metaphorica, or set GRN_HOME to another folder",
-        )
-    for number, statements in enumerate(MIGRATIONS[version:], start=version + 1):
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            for statement in statements:
-                connection.execute(statement)
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {number}")
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
+    apply_steps(connection, MIGRATIONS, application_id=APPLICATION_ID, what="the book of calls")

@@ -1,0 +1,61 @@
+"""Bringing an SQLite file of ours to the latest version of its schema, step by numbered step."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from grn.kit.errors import LedgerError
+
+
+def apply_steps(
+    connection: sqlite3.Connection, steps: Sequence[Sequence[str]], *, application_id: int, what: str
+) -> None:
+    """Run the steps that a file has not seen, one transaction a step; the caller keeps other openers out.
+
+    Parameters
+    ----------
+    connection
+        In autocommit mode.
+    steps
+        Statements of each version, the first one from an empty file.
+    application_id
+        Tells this file from any other SQLite file (https://www.sqlite.org/fileformat.html, offset 68).
+    what
+        Name of the file in messages.
+
+    Raises
+    ------
+    LedgerError
+        The file is of another program, or of a newer version of this one. It is left as it was.
+    """
+    version = _pragma(connection, "user_version")
+    owner = _pragma(connection, "application_id")
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if owner != application_id and (owner or version or tables):
+        raise LedgerError(
+            "the file is an SQLite database of another program",
+            seen=f"application_id {owner}",
+            hint="point GRN_HOME to another folder",
+        )
+    if version > len(steps):
+        raise LedgerError(
+            f"{what} was written by a newer grn: this one knows schema versions up to {len(steps)}",
+            seen=version,
+            hint="pip install --upgrade alpha-metaphorica, or set GRN_HOME to another folder",
+        )
+    for number, statements in enumerate(steps[version:], start=version + 1):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in statements:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {application_id}")
+            connection.execute(f"PRAGMA user_version = {number}")
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
