@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from benchmarks.comparisons import CASH, PERIODS_PER_YEAR
+from benchmarks.comparisons import CASH, PERIODS_PER_YEAR, Table
 from grn.quant import Bars, Costs, Rules, param, roc, when
 from grn.quant.engine.plan import Grid
 from grn.quant.engine.portfolio import cpu
@@ -25,9 +24,6 @@ from grn.quant.metrics.registry import parse_metrics
 from grn.quant.strategy.cross import rank
 from grn.quant.strategy.weights import Weights
 from grn.quant.strategy.words import close
-
-Table = dict[str, npt.NDArray[np.float64]]
-"""Metric name -> float64 [accounts, combinations]."""
 
 METRICS = ("total_return", "sharpe", "max_drawdown", "orders")
 COMBINATIONS = tuple(itertools.product(range(2, 52), range(1, 5), (1, 2, 5, 10, 21)))
@@ -126,17 +122,3 @@ def run_ours(
             path = trace_portfolio(weights, panel, comparison.rules, grid.binding(i))
             table["orders"][k, i] = len(np.unique(path.legs[:, 1]))
     return table
-
-
-def largest_differences(ours: Table, theirs: Table) -> dict[str, tuple[float, float]]:
-    """Per metric the largest absolute and relative difference; NaN equals NaN and nothing else."""
-    found = {}
-    for name in METRICS:
-        a, b = ours[name], theirs[name]
-        assert a.shape == b.shape, f"{name}: {a.shape} beside {b.shape}"
-        gap = np.where(np.isnan(a) & np.isnan(b), 0.0, np.abs(a - b))
-        gap = np.where(np.isnan(gap), np.inf, gap)
-        size = np.maximum(np.abs(a), np.abs(b))
-        relative = np.where(gap == 0.0, 0.0, gap / np.where(size > 0.0, size, 1.0))
-        found[name] = (float(gap.max()), float(relative.max()))
-    return found

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 
 from benchmarks.comparisons import agree as agree_on_metrics
+from benchmarks.comparisons import largest_differences
 from benchmarks.market import random_market
 from benchmarks.portfolios import (
     COMBINATIONS,
     COMPARISONS,
     METRICS,
     PortfolioComparison,
-    largest_differences,
     run_ours,
 )
 from grn.quant import Bars, Costs, Rules, col

@@ -171,11 +171,20 @@ def path(
 def accumulate(
     equity: Sequence[float], position: Sequence[float], account: Sequence[float], initial: float
 ) -> dict[str, float]:
-    """Every accumulator of `metrics.accumulators` from a finished path, in the order specified there."""
+    """Every accumulator of `metrics.accumulators` from a finished path."""
+    tallies = {name: account[slot] for name, slot in TALLIES.items()}
+    return accumulate_bars(equity, position, initial) | tallies
+
+
+def accumulate_bars(equity: Sequence[float], invested: Sequence[float], initial: float) -> dict[str, float]:
+    """Accumulators that the bars of a path determine, in the order specified in `metrics.accumulators`.
+
+    `invested` is zero on a bar without a position.  Those that orders determine are left at zero.
+    """
     a = dict.fromkeys(accumulator_names(g.name for g in GROUPS), 0.0)
     previous = peak = a["dd_peak"] = a["dd_trough"] = initial
     below = 0
-    for worth, held in zip(equity, position, strict=True):
+    for worth, held in zip(equity, invested, strict=True):
         r = worth / previous - 1.0 if previous > 0.0 else 0.0
         previous = worth
         a["s1"] += r
@@ -196,4 +205,4 @@ def accumulate(
         if held != 0.0:
             a["bars_in"] += 1.0
     a["equity"] = equity[-1]
-    return a | {name: account[slot] for name, slot in TALLIES.items()}
+    return a

@@ -29,10 +29,10 @@ from grn.quant.engine.portfolio.book import (
 from grn.quant.engine.portfolio.desk import build_desk, count_stops, scopes_of
 from grn.quant.engine.portfolio.panel import Panel
 from grn.quant.engine.portfolio.walk import Market, walk
-from grn.quant.engine.reference import binary, unary
+from grn.quant.engine.reference import accumulate_bars, binary, unary
 from grn.quant.engine.series import Binding, Evaluator
 from grn.quant.engine.terms import write_terms
-from grn.quant.metrics.accumulators import GROUPS, accumulator_names
+from grn.quant.metrics.accumulators import accumulator_names
 from grn.quant.strategy.cross import Cross, Hold, Of
 from grn.quant.strategy.expr import Binary, Const, Expr, Key, Lag, Param, Unary, When
 from grn.quant.strategy.rules import Rules
@@ -211,32 +211,8 @@ def look_across(op: str, everyone: Sequence[float], s: int) -> float:
 
 
 def accumulate(found: Followed, initial: float) -> dict[str, float]:
-    """Every accumulator of `metrics.accumulators`, in the order specified there."""
-    a = dict.fromkeys(accumulator_names(g.name for g in GROUPS), 0.0)
-    previous = peak = a["dd_peak"] = a["dd_trough"] = initial
-    below = 0
-    for worth, invested in zip(found.equity, found.gross, strict=True):
-        r = worth / previous - 1.0 if previous > 0.0 else 0.0
-        previous = worth
-        a["s1"] += r
-        a["s2"] += r * r
-        a["s3"] += r * r * r
-        a["s4"] += (r * r) * (r * r)
-        if r < 0.0:
-            a["d2"] += r * r
-            a["loss"] -= r
-        elif r > 0.0:
-            a["gain"] += r
-        if worth > peak:
-            peak = worth
-        elif worth * a["dd_peak"] < a["dd_trough"] * peak:
-            a["dd_peak"], a["dd_trough"] = peak, worth
-        below = below + 1 if worth < peak else 0
-        a["dd_bars"] = max(a["dd_bars"], float(below))
-        if invested != 0.0:
-            a["bars_in"] += 1.0
-    a["equity"] = found.equity[-1]
-    return a | accumulate_entries(found.entries)
+    """Every accumulator of `metrics.accumulators` from a finished path."""
+    return accumulate_bars(found.equity, found.gross, initial) | accumulate_entries(found.entries)
 
 
 def accumulate_entries(entries: Sequence[Sequence[float]]) -> dict[str, float]:
