@@ -15,7 +15,8 @@ from grn.kit.config import load_settings
 from grn.kit.errors import BudgetError, UsageError
 from grn.quant.engine import cpu, reference
 from grn.quant.engine.choose import Choice
-from grn.quant.engine.plan import GIB, Grid, build_layout, build_plan
+from grn.quant.engine.grid import GIB, Grid
+from grn.quant.engine.plan import build_layout, build_plan
 from grn.quant.engine.portfolio import run as portfolio
 from grn.quant.metrics.accumulators import accumulator_names
 from grn.quant.metrics.from_accumulators import metric_columns, sharpe_per_period
