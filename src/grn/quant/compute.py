@@ -62,7 +62,8 @@ def price_gib(
         row = n_params + n_sums + 2 * (n_params + len(metrics) + 2)
         return float(tables + n_combinations * row * 8) / GIB
     plan = build_plan(strategy, rules)
-    rows = sum(math.prod(len(p.values) for p in find_params(leaf)) for leaf in plan.leaves)
+    every = [math.prod(len(p.values) for p in find_params(leaf)) for leaf in plan.leaves]
+    rows = sum(min(n, n_combinations) for n in every)
     table = 2 * rows * (plan.pad + max(map(len, bars))) * 8
     lanes = n_combinations * (len(plan.leaves) * (4 + 8) + n_params * 8 + len(bars) * n_sums * 8)
     frame = 2 * len(bars) * n_combinations * (n_params + len(metrics) + 2) * 8
@@ -72,7 +73,7 @@ def price_gib(
 def check_price(
     strategy: AnyStrategy,
     rules: Rules,
-    grid: Grid,
+    n_combinations: int,
     bars: Sequence[Bars],
     metrics: Sequence[Metric],
     budget_gib: float,
@@ -85,11 +86,11 @@ def check_price(
     BudgetError
         The message has the price and the budget.
     """
-    need_gib = price_gib(strategy, rules, len(grid), bars, metrics)
+    need_gib = price_gib(strategy, rules, n_combinations, bars, metrics)
     if need_gib > budget_gib:
         raise BudgetError(
             f"the sweep needs {need_gib:,.3g} GiB of {budget_gib:.3g} GiB ({source})",
-            seen=f"{len(grid):,} combinations, {len(bars)} symbols, {max(map(len, bars)):,} bars",
+            seen=f"{n_combinations:,} combinations, {len(bars)} symbols, {max(map(len, bars)):,} bars",
             hint="take fewer values or fewer metrics, or raise memory_gib in the configuration",
         )
 

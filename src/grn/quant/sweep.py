@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from grn.kit.errors import StrategyError, UsageError
+from grn.kit.errors import UsageError
 from grn.kit.files import sha256_hex
-from grn.kit.paths import ledger_dir
 from grn.ledger import Ledger
 from grn.quant import record
 from grn.quant.compute import Advance, check_price, compute, memory_budget_gib
-from grn.quant.engine.choose import Choice, choose_engine
-from grn.quant.engine.contradictions import check_contradictions
 from grn.quant.engine.cpu import check_threads
-from grn.quant.engine.plan import Grid, build_grid, pin_grid
-from grn.quant.metrics.annualise import common_periods_per_year
-from grn.quant.metrics.registry import Metric, parse_metrics
+from grn.quant.engine.grid import Grid, build_grid, pin_grid
+from grn.quant.request import Request, check_arguments, opened, prepare
 from grn.quant.result import SweepResult
-from grn.quant.schema import Bars, load_bars
 from grn.quant.strategy.costs import Costs
 from grn.quant.strategy.rules import Rules, merge_rules
 from grn.quant.strategy.settings import with_values
 from grn.quant.strategy.sizes import Size
-from grn.quant.strategy.weights import AnyStrategy, Weights, check_weights
+from grn.quant.strategy.weights import AnyStrategy
 
 if TYPE_CHECKING:
     from grn.quant.schema import BarSource
@@ -88,13 +80,16 @@ def sweep(
         The inputs do not make sense.
     """
     rules = merge_rules(rules, costs=costs, fill=fill, size=size, cash=cash)
-    _check_arguments(strategy, ledger, periods_per_year)
+    check_arguments(strategy, ledger, periods_per_year)
     check_threads(threads)
     budget_gib, source = memory_budget_gib(memory_gib)
     grid = build_grid(strategy, budget_gib)
-    request = _prepare(strategy, data, grid, rules, metrics, engine, periods_per_year, command, pinned=False)
-    check_price(strategy, rules, grid, request.bars, request.metrics, budget_gib, source)
-    return _run(request, ledger, threads=threads, progress=progress)
+    request = prepare(
+        strategy, data, rules, grid=_describe(grid, pinned=False), metrics=metrics, engine=engine,
+        ppy=periods_per_year, command=command,
+    )  # fmt: skip
+    check_price(strategy, rules, len(grid), request.bars, request.metrics, budget_gib, source)
+    return _run(request, grid, ledger, threads=threads, progress=progress)
 
 
 def backtest(
@@ -118,7 +113,7 @@ def backtest(
     `params` gives a value for every parameter that has several; values outside a parameter's list are fine.
     The other arguments are those of :func:`sweep`.
     """
-    _check_arguments(strategy, ledger, periods_per_year)
+    check_arguments(strategy, ledger, periods_per_year)
     if params is not None and not isinstance(params, Mapping):
         raise UsageError(
             "params maps names to values", seen=repr(params)[:60], hint='{"fast": 10, "slow": 50}'
@@ -128,93 +123,31 @@ def backtest(
     # back, whether a window is allowed) must hold for the value that is run.
     strategy = with_values(strategy, params or {})
     grid = pin_grid(strategy, {})
-    request = _prepare(strategy, data, grid, rules, metrics, engine, periods_per_year, command, pinned=True)
-    return _run(request, ledger, threads=1, progress=None)
+    request = prepare(
+        strategy, data, rules, grid=_describe(grid, pinned=True), metrics=metrics, engine=engine,
+        ppy=periods_per_year, command=command,
+    )  # fmt: skip
+    return _run(request, grid, ledger, threads=1, progress=None)
 
 
-def _check_arguments(strategy: object, ledger: object, ppy: object) -> None:
-    """Say what an argument of the wrong kind should have been, before anything fails further down."""
-    if not isinstance(strategy, AnyStrategy):
-        raise StrategyError(
-            "this is no strategy",
-            seen=f"{type(strategy).__name__} {strategy!r:.60}",
-            hint="Strategy(entry=..., exit=...), or Weights(...)",
-        )
-    if ledger is not None and not isinstance(ledger, Ledger):
-        raise UsageError("ledger must be an open Ledger", seen=repr(ledger), hint="Ledger.open(Path(folder))")
-    if ppy is not None and not (isinstance(ppy, int | float) and 0 < ppy < math.inf):
-        raise UsageError("periods_per_year must be positive", seen=repr(ppy))
-
-
-@dataclass(frozen=True)
-class _Request:
-    """A run that has been checked: nothing in it can be misunderstood any more."""
-
-    strategy: AnyStrategy
-    bars: tuple[Bars, ...]
-    grid: Grid
-    rules: Rules
-    metrics: tuple[Metric, ...]
-    choice: Choice
-    ppy: float
-    columns: tuple[str, ...]
-    command: str
-    inputs: dict[str, Any]
-
-
-def _prepare(
-    strategy: AnyStrategy,
-    data: BarSource,
-    grid: Grid,
-    rules: Rules,
-    metrics: str | Sequence[str] | None,
-    engine: str,
-    ppy: float | None,
-    command: str,
-    *,
-    pinned: bool,
-) -> _Request:
-    """Check everything that can be wrong, and describe the run; nothing is computed yet."""
-    chosen = parse_metrics(metrics)
-    taken = {"symbol", *(m.name for m in chosen)} & {p.name for p in grid.params}
-    if taken:
-        raise UsageError(
-            "a parameter is called like another column of the result",
-            seen=", ".join(sorted(taken)),
-            hint="rename it in the strategy",
-        )
-    choice = choose_engine(strategy, engine)
-    columns = strategy.needs(rules)
-    bars = load_bars(data, columns)
-    if isinstance(strategy, Weights):
-        check_weights(strategy, rules, [b.symbol for b in bars])
-    check_contradictions(strategy, rules, bars)
-    year = common_periods_per_year({b.symbol: b.ts_ns for b in bars}) if ppy is None else ppy
-    inputs = record.describe(strategy, bars, rules, columns, [m.name for m in chosen], year)
-    inputs["grid"] = {
+def _describe(grid: Grid, *, pinned: bool) -> dict[str, Any]:
+    return {
         "combinations": len(grid),
         "sha256": sha256_hex(grid.values.tobytes()),
         "pinned": grid.binding(0) if pinned else None,
     }
-    return _Request(strategy, bars, grid, rules, chosen, choice, year, columns, command, inputs)
 
 
 def _run(
-    request: _Request, ledger: Ledger | None, *, threads: int | None, progress: Advance | None
+    request: Request, grid: Grid, ledger: Ledger | None, *, threads: int | None, progress: Advance | None
 ) -> SweepResult:
     """Compute, and enter the run and its trials in the ledger."""
-    bars, inputs = request.bars, request.inputs
-    opened: AbstractContextManager[Ledger] = (
-        Ledger.open(ledger_dir()) if ledger is None else nullcontext(ledger)
-    )
-    with opened as book:
-        key = record.result_key(inputs)
-        for entry, one in zip(inputs["data"], bars, strict=True):
-            entry["blob"] = book.put_blob(record.pack_bars(one, request.columns))
-        run = book.begin(request.command, inputs)
+    with opened(ledger) as book:
+        key = record.result_key(request.inputs)
+        run = request.begin(book)
         try:
             result = compute(
-                request.strategy, bars, request.grid, request.rules, request.metrics, request.choice,
+                request.strategy, request.bars, grid, request.rules, request.metrics, request.choice,
                 ppy=request.ppy, threads=threads, progress=progress,
             )  # fmt: skip
             watermark = record.record_trials(book, run, result)
@@ -233,5 +166,5 @@ def _run(
                 "engine": request.choice.engine,
             },
         )
-        trials = book.count_trials(record.data_ids(request.strategy, bars), watermark=watermark)
+        trials = book.count_trials(record.data_ids(request.strategy, request.bars), watermark=watermark)
     return result.named(run=run, result_key=key, trials=trials)

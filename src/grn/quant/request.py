@@ -1,0 +1,124 @@
+"""A run that is asked for: checked and described before anything is computed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from grn.kit.errors import StrategyError, UsageError
+from grn.kit.paths import ledger_dir
+from grn.ledger import Ledger
+from grn.quant import record
+from grn.quant.engine.choose import Choice, choose_engine
+from grn.quant.engine.contradictions import check_contradictions
+from grn.quant.metrics.annualise import common_periods_per_year
+from grn.quant.metrics.registry import Metric, parse_metrics
+from grn.quant.schema import Bars, load_bars
+from grn.quant.strategy.rules import Rules
+from grn.quant.strategy.weights import AnyStrategy, Weights, check_weights
+
+if TYPE_CHECKING:
+    from grn.quant.schema import BarSource
+
+
+@dataclass(frozen=True)
+class Request:
+    """A run that has been checked: nothing in it can be misunderstood any more.
+
+    Attributes
+    ----------
+    columns
+        Columns of the bars that the strategy and its rules read.
+    command
+        Name of the run in the ledger.
+    inputs
+        All that decides the numbers, as the ledger keeps it.
+    """
+
+    strategy: AnyStrategy
+    bars: tuple[Bars, ...]
+    rules: Rules
+    metrics: tuple[Metric, ...]
+    choice: Choice
+    ppy: float
+    columns: tuple[str, ...]
+    command: str
+    inputs: dict[str, Any]
+
+    def begin(self, book: Ledger) -> str:
+        """Enter the run and its data in the ledger; returns the run's id."""
+        data = [
+            {**entry, "blob": book.put_blob(record.pack_bars(one, self.columns))}
+            for entry, one in zip(self.inputs["data"], self.bars, strict=True)
+        ]
+        return book.begin(self.command, {**self.inputs, "data": data})
+
+
+def prepare(
+    strategy: AnyStrategy,
+    data: BarSource,
+    rules: Rules,
+    *,
+    grid: Mapping[str, Any],
+    metrics: str | Sequence[str] | None,
+    engine: str,
+    ppy: float | None,
+    command: str,
+) -> Request:
+    """Check everything that can be wrong, and describe the run.
+
+    Parameters
+    ----------
+    grid
+        Which combinations are run, as plain data for the ledger.
+
+    Raises
+    ------
+    DataError, StrategyError, UnsupportedError, UsageError
+        The inputs do not make sense, or not together.
+    """
+    chosen = parse_metrics(metrics)
+    taken = {"symbol", *(m.name for m in chosen)} & {p.name for p in strategy.params}
+    if taken:
+        raise UsageError(
+            "a parameter is called like another column of the result",
+            seen=", ".join(sorted(taken)),
+            hint="rename it in the strategy",
+        )
+    choice = choose_engine(strategy, engine)
+    columns = strategy.needs(rules)
+    bars = load_bars(data, columns)
+    if isinstance(strategy, Weights):
+        check_weights(strategy, rules, [b.symbol for b in bars])
+    check_contradictions(strategy, rules, bars)
+    year = common_periods_per_year({b.symbol: b.ts_ns for b in bars}) if ppy is None else ppy
+    inputs = record.describe(strategy, bars, rules, columns, [m.name for m in chosen], year)
+    inputs["grid"] = dict(grid)
+    return Request(strategy, bars, rules, chosen, choice, year, columns, command, inputs)
+
+
+def check_arguments(strategy: object, ledger: object, ppy: object) -> None:
+    """Say what an argument of the wrong kind should have been, before anything fails further down."""
+    if not isinstance(strategy, AnyStrategy):
+        raise StrategyError(
+            "this is no strategy",
+            seen=f"{type(strategy).__name__} {strategy!r:.60}",
+            hint="Strategy(entry=..., exit=...), or Weights(...)",
+        )
+    if ledger is not None and not isinstance(ledger, Ledger):
+        raise UsageError("ledger must be an open Ledger", seen=repr(ledger), hint="Ledger.open(Path(folder))")
+    if ppy is not None and not (isinstance(ppy, int | float) and 0 < ppy < math.inf):
+        raise UsageError("periods_per_year must be positive", seen=repr(ppy))
+
+
+@contextmanager
+def opened(ledger: Ledger | None) -> Iterator[Ledger]:
+    """The ledger given, left open, or the node's own, closed in the end."""
+    if ledger is not None:
+        yield ledger
+        return
+    with Ledger.open(ledger_dir()) as book:
+        yield book
