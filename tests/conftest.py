@@ -16,6 +16,9 @@ NIGHTLY = os.environ.get("GRN_NIGHTLY") == "1"
 os.environ.setdefault("GRN_CACHE", str(Path(sys.prefix) / "grn"))
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(sys.prefix) / "numba"))
 
+# A local model is loaded into the test's own process, and is gone with it; see tests/llm/test_resident.py.
+os.environ.setdefault("GRN_LOCAL_IDLE_S", "0")
+
 # CI draws the same examples each time, so that a failure is the change's own; the nightly run searches on.
 settings.register_profile("ci", derandomize=True, max_examples=25, deadline=None, print_blob=True)
 settings.register_profile(

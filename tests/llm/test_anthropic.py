@@ -171,6 +171,7 @@ def test_llama_cpp_answers_the_same_client(
 ) -> None:
     """A real server of the wire format: stream, usage and counting through the maker's client."""
     monkeypatch.setenv("ANTHROPIC_BASE_URL", engine.address)
+    monkeypatch.setenv("ANTHROPIC_API_KEY", engine.key)
     made = caller(timeout_s=60.0)
     events = list(made.stream(asking("one two three four five", temperature=0.0, max_tokens=8)))
     assert [type(event) for event in events[:2]] == [Started, TextDelta]

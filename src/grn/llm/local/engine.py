@@ -1,19 +1,22 @@
-"""llama.cpp in this process, through ``xllamacpp``: a model is loaded once, and stays until the end."""
+"""llama.cpp in this process, through ``xllamacpp``: loaded once, and there until the process ends."""
 
 from __future__ import annotations
 
 import json
 import queue
+import secrets
 import threading
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from grn.hw.processor import count_hybrid, count_physical
 from grn.kit.config import load_settings
 from grn.kit.errors import require_extra
+from grn.kit.versions import grn_version, package_version
+from grn.llm.local.channel import PROTOCOL
 from grn.llm.local.weights import find_weights, has_chat_template
 
 _CONTEXT = 8192
@@ -36,20 +39,23 @@ class Engine:
         Threads that it computes with.
     server
         The ``xllamacpp.Server``; it also speaks HTTP on the loopback address, Anthropic's Messages API
-        included.
+        included, to whoever knows ``key``.
+    key
+        Made at random: other users of the machine reach its loopback addresses too.
     """
 
     path: Path
     chat: bool
     threads: int
     server: Any
+    key: str = field(default="", repr=False)
 
     @property
     def address(self) -> str:
         """``http://127.0.0.1:PORT``."""
         return str(self.server.listening_address)
 
-    def stream(self, fields: Mapping[str, Any]) -> Iterator[Chunk]:
+    def stream(self, fields: Mapping[str, Any]) -> Generator[Chunk]:
         """Complete a prompt (``prompt``) or a conversation (``messages``), in chunks of the OpenAI form."""
         handle = (
             self.server.handle_chat_completions if "messages" in fields else self.server.handle_completions
@@ -60,10 +66,15 @@ class Engine:
         """Count the tokens of a text, with what stands at a beginning."""
         sent = json.dumps({"content": text, "add_special": True}).encode()
         request = urllib.request.Request(
-            f"{self.address}/tokenize", sent, {"content-type": "application/json"}
+            f"{self.address}/tokenize",
+            sent,
+            {"content-type": "application/json", "authorization": f"Bearer {self.key}"},
         )
         with urllib.request.urlopen(request, timeout=60) as answer:
             return len(json.load(answer)["tokens"])
+
+    def close(self) -> None:
+        """Leave the model loaded: another call will want it."""
 
 
 _LOADED: dict[tuple[Path, int], Engine] = {}
@@ -94,11 +105,33 @@ def load(model: str, threads: int | None = None) -> Engine:
     with _LOADING:
         engine = _LOADED.get((path, n))
         if engine is None:
-            engine = Engine(
-                path, has_chat_template(path), n, xllamacpp.Server(_parameters(xllamacpp, path, n))
-            )
+            key = secrets.token_hex(16)
+            parameters = _parameters(xllamacpp, path, n)
+            parameters.api_keys = [key]
+            engine = Engine(path, has_chat_template(path), n, xllamacpp.Server(parameters), key)
             _LOADED[path, n] = engine
     return engine
+
+
+def identify(model: str, threads: int) -> dict[str, Any]:
+    """Tell a loaded model from every other: the file's name, size and time, threads, versions.
+
+    Raises
+    ------
+    MissingExtraError, MissingError, DataError
+        See :func:`grn.llm.local.weights.find_weights`.
+    """
+    path = find_weights(model).resolve()
+    found = path.stat()
+    return {
+        "protocol": PROTOCOL,
+        "path": str(path),
+        "bytes": found.st_size,
+        "mtime_ns": found.st_mtime_ns,
+        "threads": threads,
+        "grn": grn_version(),
+        "xllamacpp": package_version("xllamacpp"),
+    }
 
 
 def default_threads(root: Path = Path("/")) -> int:

@@ -51,6 +51,6 @@ def connect(name: str, *, timeout_s: float) -> Provider:
         case "local":
             from grn.llm.providers.local import Local
 
-            return Local()
+            return Local.connect(timeout_s)
         case _:
             raise ValueError(f"no provider {name!r}")

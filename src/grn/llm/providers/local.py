@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
+from typing import Any, Protocol, Self
 
 from grn.kit.errors import GrnError, ProviderError, UnsupportedError
 from grn.llm.events import Event, Finished, Started, TextDelta, ThinkingDelta
-from grn.llm.local.engine import Engine, load
+from grn.llm.local.resident import open_model
 from grn.llm.port import Fault, Wire
 from grn.llm.request import Embedding, Message, Request, Rerank, Text
 from grn.llm.usage import Usage
@@ -17,44 +18,51 @@ NAME = "local"
 _REASONS = {"stop": "end", "length": "length", "tool_calls": "tool"}
 
 
-class Local:
-    """llama.cpp in this process."""
+class Model(Protocol):
+    """A loaded model, in this process or another."""
 
-    def __init__(self, open_engine: Callable[[str], Engine] = load) -> None:
+    @property
+    def chat(self) -> bool:
+        """Whether it was trained to answer in turns."""
+        ...
+
+    def stream(self, fields: Mapping[str, Any]) -> Generator[dict[str, Any]]:
+        """Complete a prompt or a conversation."""
+        ...
+
+    def count(self, text: str) -> int:
+        """Count the tokens of a text."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it; it stays loaded."""
+        ...
+
+
+class Local:
+    """llama.cpp, in a process that stays for the next call."""
+
+    def __init__(self, open_engine: Callable[[str], Model] = open_model) -> None:
         self._open = open_engine
+
+    @classmethod
+    def connect(cls, timeout_s: float) -> Self:
+        """Make it ready; nothing is loaded yet."""
+        return cls(lambda model: open_model(model, timeout_s=timeout_s))
 
     def complete(self, ask: Request, model: str, wire: Wire) -> Iterator[Event]:
         """Stream an answer; see :class:`grn.llm.port.Provider`. Greedy unless a temperature is given."""
         try:
-            engine = self._open(model)
-            fields = body(ask, engine)
+            with closing(self._open(model)) as engine, closing(engine.stream(body(ask, engine))) as chunks:
+                yield from read_stream(chunks, model, wire)
         except GrnError as error:
             raise Fault(error, billed="no") from error
-        usage, reason = Usage(), "end"
-        started = False
-        for chunk in engine.stream(fields):
-            wire.frames.append(json.dumps(chunk, ensure_ascii=False, sort_keys=True))
-            if "error" in chunk:
-                raise _fault(chunk["error"])
-            if not started:
-                started = True
-                yield Started(model, usage)
-            for choice in chunk.get("choices", ()):
-                delta = choice.get("delta", choice)
-                if thought := delta.get("reasoning_content"):
-                    yield ThinkingDelta(thought)
-                if text := delta.get("content") or delta.get("text"):
-                    yield TextDelta(text)
-                reason = _REASONS.get(choice.get("finish_reason"), choice.get("finish_reason")) or reason
-            if counted := chunk.get("usage"):
-                usage = read_usage(counted)
-        yield Finished(reason, model, usage)
 
     def count(self, ask: Request, model: str) -> int | None:
         """Count the prompt's tokens as the model cuts them; ``None`` for one that answers in turns."""
         try:
-            engine = self._open(model)
-            return None if engine.chat else engine.count(plain_prompt(ask))
+            with closing(self._open(model)) as engine:
+                return None if engine.chat else engine.count(plain_prompt(ask))
         except GrnError as error:
             raise Fault(error, billed="no") from error
 
@@ -68,7 +76,36 @@ class Local:
         """Leave the model loaded: another call will want it."""
 
 
-def body(ask: Request, engine: Engine) -> dict[str, Any]:
+def read_stream(chunks: Iterator[dict[str, Any]], model: str, wire: Wire) -> Iterator[Event]:
+    """Turn llama.cpp's chunks into events.
+
+    Raises
+    ------
+    Fault
+        It refused.
+    """
+    usage, reason = Usage(), "end"
+    started = False
+    for chunk in chunks:
+        wire.frames.append(json.dumps(chunk, ensure_ascii=False, sort_keys=True))
+        if "error" in chunk:
+            raise _fault(chunk["error"])
+        if not started:
+            started = True
+            yield Started(model, usage)
+        for choice in chunk.get("choices", ()):
+            delta = choice.get("delta", choice)
+            if thought := delta.get("reasoning_content"):
+                yield ThinkingDelta(thought)
+            if text := delta.get("content") or delta.get("text"):
+                yield TextDelta(text)
+            reason = _REASONS.get(choice.get("finish_reason"), choice.get("finish_reason")) or reason
+        if counted := chunk.get("usage"):
+            usage = read_usage(counted)
+    yield Finished(reason, model, usage)
+
+
+def body(ask: Request, engine: Model) -> dict[str, Any]:
     """Write a request in llama.cpp's words.
 
     Raises
