@@ -16,7 +16,7 @@ from grn.llm.local.engine import Engine, default_threads, load
 from grn.llm.local.weights import embedded, find_weights, has_chat_template
 from grn.llm.port import Wire
 from grn.llm.providers.local import Local, body, plain_prompt
-from grn.llm.request import Embedding, File, Message, Request, Text
+from grn.llm.request import File, Message, Request, Text
 from grn.llm.spend import Book
 from grn.llm.usage import Usage
 from tests.conftest import NIGHTLY
@@ -118,14 +118,12 @@ def test_a_reader_who_leaves_stops_the_model(engine: Engine) -> None:
 
 
 def test_what_it_cannot_do_is_said(engine: Engine, caller: Make) -> None:
-    """Attachments, vectors, prompts beyond its context: an error each, never something else."""
+    """Attachments, prompts beyond its context: an error each, never something else."""
     made = caller()
     made._providers["local"] = Local(lambda _: engine)
     file = File("image/png", b"x", "x.png")
     with pytest.raises(UnsupportedError, match="text only"):
         list(made.stream(Request("local", (Message("user", (file,)),))))
-    with pytest.raises(UnsupportedError, match="no vectors"):
-        list(made.stream(Embedding("local", ("a",))))
     with pytest.raises(ProviderError, match="exceeds the available context"):
         list(made.stream(asking("x " * 9_000, "local")))
 

@@ -18,6 +18,7 @@ from grn.cli.lazy import LazyCommand, LazyGroup
             "grn.cli.llm.refactor:refactor", "Propose a change to FILES that passes a check"
         ),
         "table": LazyCommand("grn.cli.llm.table:table", "Read a table out of a document, with typed columns"),
+        "embed": LazyCommand("grn.cli.llm.embed:embed", "Turn texts into vectors"),
         "models": LazyCommand("grn.cli.llm.models:models", "List the models and what they cost"),
         "spend": LazyCommand("grn.cli.llm.spend:spend", "Show what calls have cost"),
         "budget": LazyCommand("grn.cli.llm.budget:budget", "Show or set what may be spent in a month"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from grn.cli.llm.stdin import read_piped
 from grn.cli.output import json_option, write_facts, write_json
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def _request(words: tuple[str, ...], options: dict[str, Any]) -> Request:
     name = options["template_name"]
     template = load_template(llm_dir() / "templates", name) if name else Template()
     parts: list[Part] = []
-    if piped := _piped():
+    if piped := read_piped():
         parts.append(Text(piped))
     for path in options["attachments"]:
         parts += attach(path)
@@ -140,16 +141,6 @@ def _request(words: tuple[str, ...], options: dict[str, Any]) -> Request:
         effort=options["effort"],
         cache=options["cache"],
     )
-
-
-def _piped() -> str:
-    """Give what is piped in, without its last line break; nothing on a terminal or without a stdin."""
-    if sys.stdin is None or sys.stdin.closed or sys.stdin.isatty():
-        return ""
-    try:
-        return sys.stdin.read().removesuffix("\n")
-    except OSError:  # a background process of a terminal that has gone
-        return ""
 
 
 def _schema(text: str | None) -> dict[str, Any] | None:

@@ -17,9 +17,10 @@ from grn.kit.config import load_settings
 from grn.kit.errors import require_extra
 from grn.kit.versions import grn_version, package_version
 from grn.llm.local.channel import PROTOCOL
-from grn.llm.local.weights import find_weights, has_chat_template
+from grn.llm.local.weights import find_weights, has_chat_template, names_pooling
 
 _CONTEXT = 8192
+_POOLED_CONTEXT = 2048  # encoders read the whole text in one batch
 _QUIET = -1
 _EVERY_LAYER = 999
 Chunk = dict[str, Any]
@@ -111,6 +112,18 @@ def load(model: str, threads: int | None = None) -> Engine:
             engine = Engine(path, has_chat_template(path), n, xllamacpp.Server(parameters), key)
             _LOADED[path, n] = engine
     return engine
+
+
+def load_pooled(path: Path, threads: int) -> Any:
+    """Load a model that turns texts into vectors: the ``xllamacpp.Server``, at nobody's disposal but ours."""
+    xllamacpp = require_extra("xllamacpp", "local")
+    parameters = _parameters(xllamacpp, path, threads)
+    parameters.api_keys = [secrets.token_hex(16)]
+    parameters.embedding = True
+    parameters.n_ctx = parameters.n_batch = parameters.n_ubatch = _POOLED_CONTEXT
+    if not names_pooling(path):
+        parameters.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+    return xllamacpp.Server(parameters)
 
 
 def identify(model: str, threads: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from grn.llm.lifecycle import LOCAL
 
 _MAGIC = b"GGUF"
 _TEMPLATE_KEY = b"tokenizer.chat_template"
+_POOLING_KEY = b".pooling_type"
 # Metadata stand at the head of the file, and a vocabulary of 262,144 tokens takes 7 MiB of them.
 _HEAD_BYTES = 64 << 20
 
@@ -69,8 +70,17 @@ def embedded(folder: Path | None = None) -> Path:
 
 def has_chat_template(path: Path) -> bool:
     """Whether a model was trained to answer in turns; one without a template goes on with the text."""
+    return _names(path, _TEMPLATE_KEY)
+
+
+def names_pooling(path: Path) -> bool:
+    """Whether a model says how its tokens become one vector, as those do that were trained for it."""
+    return _names(path, _POOLING_KEY)
+
+
+def _names(path: Path, key: bytes) -> bool:
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return data.find(_TEMPLATE_KEY, 0, min(len(data), _HEAD_BYTES)) != -1
+        return data.find(key, 0, min(len(data), _HEAD_BYTES)) != -1
 
 
 def _whole(target: Path, chunks: list[Path]) -> bool:

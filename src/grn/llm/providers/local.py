@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import Any, Protocol, Self
 
 from grn.kit.errors import GrnError, ProviderError, UnsupportedError
-from grn.llm.events import Event, Finished, Started, TextDelta, ThinkingDelta
+from grn.llm.events import Event, Finished, Started, TextDelta, ThinkingDelta, Vectors
 from grn.llm.local.resident import open_model
 from grn.llm.port import Fault, Wire
 from grn.llm.request import Embedding, Message, Request, Rerank, Text
@@ -67,10 +67,20 @@ class Local:
             raise Fault(error, billed="no") from error
 
     def embed(self, ask: Embedding | Rerank, model: str, wire: Wire) -> Iterator[Event]:
-        """Refuse: the model goes on with texts, and does nothing else."""
+        """Turn texts into vectors; queries and documents are read alike."""
+        from grn.llm.local.encoder import load_encoder
+
         if isinstance(ask, Rerank):
-            raise _unsupported("the local model does not rerank", "--model rerank-2.5")
-        raise _unsupported("the local model makes no vectors", "--model voyage-4")
+            raise Fault(
+                UnsupportedError("the local model does not rerank", hint="--model rerank-2.5"), billed="no"
+            )
+        try:
+            encoder = load_encoder(model)
+            found = [encoder.encode(text) for text in ask.texts]
+        except GrnError as error:
+            raise Fault(error, billed="no") from error
+        yield Vectors(tuple(one.vector for one in found))
+        yield Finished("end", model, Usage(input=sum(one.tokens for one in found)))
 
     def close(self) -> None:
         """Leave the model loaded: another call will want it."""
@@ -165,7 +175,3 @@ def _fault(error: dict[str, Any]) -> Fault:
         ),
         billed="no",
     )
-
-
-def _unsupported(what: str, hint: str) -> Fault:
-    return Fault(UnsupportedError(what, hint=hint), billed="no")
