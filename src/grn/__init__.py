@@ -11,11 +11,15 @@ if TYPE_CHECKING:
     from grn.quant.judge import validate
     from grn.quant.lake import lake
     from grn.quant.samples import sample
+    from grn.quant.stream.result import open_sweep
+    from grn.quant.stream.run import stream_sweep
     from grn.quant.sweep import backtest, sweep
 
 _HOME_OF = {
     "sweep": "grn.quant.sweep",
     "backtest": "grn.quant.sweep",
+    "stream_sweep": "grn.quant.stream.run",
+    "open_sweep": "grn.quant.stream.result",
     "validate": "grn.quant.judge",
     "sample": "grn.quant.samples",
     "lake": "grn.quant.lake",
@@ -23,7 +27,7 @@ _HOME_OF = {
     "GrnError": "grn.kit.errors",
 }
 
-__all__ = ["GrnError", "Ledger", "backtest", "lake", "sample", "sweep", "validate"]
+__all__ = ["GrnError", "Ledger", "backtest", "lake", "open_sweep", "sample", "stream_sweep", "sweep", "validate"]
 
 
 def __getattr__(name: str) -> Any:

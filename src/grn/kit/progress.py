@@ -65,6 +65,10 @@ class Progress:
             self._write(_CLEAR_LINE)
             self._drawn = False
 
+    def expect(self, total: int) -> None:
+        """Say how many steps there will be, once it is known."""
+        self._total = total
+
     def advance(self, steps: int = 1) -> None:
         """Count steps that are done, and redraw at most ten times a second."""
         self.done += steps

@@ -10,13 +10,15 @@ from grn.kit.errors import LedgerError, UsageError
 from grn.kit.versions import versions
 from grn.ledger import Ledger
 from grn.quant import record
-from grn.quant.compute import compute
+from grn.quant.compute import check_price, compute
 from grn.quant.engine.choose import choose_engine
-from grn.quant.engine.plan import build_grid, pin_grid
+from grn.quant.engine.grid import Lattice, build_grid, pin_grid
 from grn.quant.metrics.registry import parse_metrics
 from grn.quant.result import SweepResult
 from grn.quant.strategy.plain import from_plain
 from grn.quant.strategy.rules import Rules
+from grn.quant.stream.chunks import Chunks
+from grn.quant.stream.folder import hash_parts
 
 
 @dataclass(frozen=True)
@@ -65,16 +67,25 @@ def replay(ledger: Ledger, run: str, *, threads: int | None = None, memory_gib: 
         raise LedgerError(f"run {entry.run} did not finish: there is nothing to replay", hint="run it again")
     strategy = from_plain(inputs["strategy"])
     rules = Rules.from_canonical(inputs["rules"])
-    pinned = inputs["grid"]["pinned"]
+    asked: Mapping[str, Any] = inputs["grid"]
+    pinned = asked.get("pinned")
     grid = build_grid(strategy, memory_gib) if pinned is None else pin_grid(strategy, pinned)
     bars = record.recall_bars(ledger, inputs)
     metrics = parse_metrics(inputs["metrics"])
+    check_price(strategy, rules, len(grid), bars, metrics, memory_gib, "memory budget")
     ppy = float(inputs["periods_per_year"])
     result = compute(strategy, bars, grid, rules, metrics, choose_engine(strategy), ppy=ppy, threads=threads)
     watermark = entry.outcome.watermark
     trials = ledger.count_trials(record.data_ids(strategy, bars), watermark=watermark)
     now = versions()
     changed = {k: (v, now.get(k)) for k, v in sorted(entry.versions.items()) if now.get(k) != v}
-    same = result.frame_sha256 == entry.outcome.outputs.get("frame_sha256")
+    found = result.frame_sha256 if "chunk" not in asked else _hash_chunks(result, int(asked["chunk"]))
+    same = found == entry.outcome.outputs.get("frame_sha256")
     named = result.named(run=entry.run, result_key=entry.outcome.result_key or "", trials=trials)
     return Replay(named, same, changed)
+
+
+def _hash_chunks(result: SweepResult, size: int) -> str:
+    """Hash of a streamed sweep's numbers, from all of them at once."""
+    spans = Chunks(Lattice.of(result.strategy), size).spans()
+    return hash_parts(result.between(i, j).frame_sha256 if j > i else "" for i, j in spans)

@@ -118,6 +118,18 @@ class SweepResult:
             chunks += [name.encode(), np.ascontiguousarray(self.frame[name].to_numpy()).tobytes()]
         return sha256_hex("\x00".join(self.accounts).encode(), *chunks)
 
+    def between(self, start: int, stop: int) -> SweepResult:
+        """The same result for the combinations ``start <= number < stop`` alone, not recorded."""
+        import polars as pl
+
+        size = len(self.grid)
+        rows = [self.frame.slice(k * size + start, stop - start) for k in range(len(self.accounts))]
+        return replace(
+            self, grid=Grid(self.grid.params, self.grid.values[start:stop]), frame=pl.concat(rows),
+            trial_sharpes=tuple(s[start:stop] for s in self.trial_sharpes),
+            run="", result_key="", trials=None,
+        )  # fmt: skip
+
     def best(self, by: str = "sharpe", *, min_trades: int = 1) -> int:
         """Row number of the best row by a metric; missing values never win, the first of equals does.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,10 @@ from grn.cli.output import json_option, write_json
 from grn.cli.quant.options import parse_settings, pick_data, read_rules, run_options
 from grn.cli.quant.tables import check_frame_output, check_output, pick_order, save_frame, top_rows, write_top
 from grn.kit.errors import UsageError
+
+if TYPE_CHECKING:
+    from grn.quant.strategy.weights import AnyStrategy
+    from grn.quant.stream.result import StreamResult
 
 
 @click.command()
@@ -28,6 +32,15 @@ from grn.kit.errors import UsageError
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Write all rows to a .parquet or .csv file."
 )
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="Stream the sweep into this folder, in bounded memory; the same again goes on where it stopped.",
+)
+@click.option(
+    "--chunk", type=click.IntRange(min=1), help="With --to: combinations per chunk (default: 131,072 rows)."
+)
 @click.option("--report", type=click.Path(path_type=Path), help="Write the HTML report, with the verdict.")
 @click.option("--dry-run", is_flag=True, help="Print what would be run and what it takes, and stop.")
 @json_option
@@ -42,6 +55,8 @@ def sweep(
     min_trades: int,
     threads: int | None,
     output: Path | None,
+    folder: Path | None,
+    chunk: int | None,
     report: Path | None,
     dry_run: bool,
     as_json: bool,
@@ -57,22 +72,31 @@ def sweep(
 
     check_frame_output(output)
     check_output(report)
+    _check_folder(folder, chunk, output, report)
     order = pick_order(by, metrics)
     loaded = load_strategy_file(file)
     strategy = with_values(loaded.strategy, parse_settings(settings))
     chosen_data = pick_data(loaded, data)
     chosen_rules = read_rules(loaded, **rules)
     if dry_run:
-        from grn.cli.quant.tables import write_plan
+        from grn.cli.quant.plans import write_plan, write_stream_plan
 
-        write_plan(
-            strategy,
-            chosen_rules,
-            chosen_data,
-            metrics,
-            engine,
-            as_json=as_json,
-        )
+        if folder is None:
+            write_plan(strategy, chosen_rules, chosen_data, metrics, engine, as_json=as_json)
+        else:
+            write_stream_plan(
+                strategy, chosen_rules, chosen_data, metrics, engine, chunk=chunk, as_json=as_json
+            )
+        return
+    if folder is not None:
+        from grn.cli.quant.top import write_stream
+
+        streamed = _stream(
+            strategy, chosen_data, folder, metrics=metrics, engine=engine, threads=threads, chunk=chunk,
+            rules=chosen_rules,
+        )  # fmt: skip
+        write_stream(streamed, order, top, min_trades, everything=metrics is not None, as_json=as_json)
+        click.echo(f"next: grn quant top {folder}, or grn quant validate {streamed.run}", file=sys.stderr)
         return
     from grn.kit.progress import Progress
     from grn.quant.sweep import sweep as run_sweep
@@ -111,3 +135,35 @@ def sweep(
         f"{note}; {result.trials.n:,} trials counted on this data" if result.trials else note, file=sys.stderr
     )
     click.echo(f"next: grn quant validate {result.run}", file=sys.stderr)
+
+
+def _check_folder(folder: Path | None, chunk: int | None, output: Path | None, report: Path | None) -> None:
+    if folder is None:
+        if chunk is not None:
+            raise UsageError(
+                "chunks are those of a streamed sweep", seen=f"--chunk {chunk}", hint="add --to FOLDER"
+            )
+        return
+    for name, path in (("--output", output), ("--report", report)):
+        if path is not None:
+            raise UsageError(
+                f"{name} needs all rows in memory, --to keeps them on the disk",
+                seen=str(path),
+                hint="leave one of them out; the parts in the folder are Parquet files",
+            )
+
+
+def _stream(strategy: AnyStrategy, data: Any, folder: Path, **options: Any) -> StreamResult:
+    """Stream a sweep with progress; an interrupted one says what is kept."""
+    from grn.kit.progress import Progress
+    from grn.quant.stream.run import stream_sweep
+
+    with Progress("sweep", unit="combinations") as progress:
+        try:
+            return stream_sweep(
+                strategy, data, folder, progress=progress.advance, expect=progress.expect,
+                command="quant sweep", **options,
+            )  # fmt: skip
+        except KeyboardInterrupt:
+            click.echo(f"finished chunks are kept in {folder}: the same command goes on", file=sys.stderr)
+            raise

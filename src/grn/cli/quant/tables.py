@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from grn.quant.result import SweepResult
-    from grn.quant.strategy.rules import Rules
-    from grn.quant.strategy.weights import AnyStrategy
 
 SHOWN = ("total_return", "cagr", "sharpe", "max_drawdown", "trades", "win_rate", "exposure", "fees")
 """Metrics in a sweep's printed table, where they were computed; the saved frame has all."""
@@ -144,44 +142,3 @@ def plain_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
         for name in stamps:
             row[name] = None if row[name] is None else stamp(row[name])
     return rows
-
-
-def write_plan(
-    strategy: AnyStrategy, rules: Rules, data: Any, metrics: str | None, engine: str, *, as_json: bool
-) -> None:
-    """Print what a sweep would run and what it takes."""
-    from grn.cli.output import write_facts, write_json
-    from grn.quant.compute import memory_budget_gib, price_gib
-    from grn.quant.engine.choose import choose_engine
-    from grn.quant.engine.plan import build_grid, build_layout, build_plan
-    from grn.quant.engine.portfolio.cpu import distinct, leaves_of
-    from grn.quant.metrics.registry import parse_metrics
-    from grn.quant.schema import load_bars
-    from grn.quant.strategy.weights import Weights, check_weights
-
-    budget, source = memory_budget_gib()
-    bars = load_bars(data, strategy.needs(rules))
-    grid = build_grid(strategy, budget)
-    chosen = parse_metrics(metrics)
-    choice = choose_engine(strategy, engine)
-    if isinstance(strategy, Weights):
-        check_weights(strategy, rules, [b.symbol for b in bars])
-        series = sum(len(distinct(grid, leaf)) for leaf in leaves_of(strategy.weight)) * len(bars)
-    else:
-        series = len(build_layout(build_plan(strategy, rules), grid).series)
-    facts: dict[str, object] = {
-        "strategy": str(strategy),
-        "data": "; ".join(f"{b.symbol}: {len(b):,} bars" for b in bars),
-        "combinations": len(grid),
-        "bar_combinations": len(grid) * sum(map(len, bars)),
-        "series": series,
-        "memory_gib": round(price_gib(strategy, rules, len(grid), bars, chosen), 3),
-        "budget_gib": round(budget, 3),
-        "budget_from": source,
-        "engine": choice.engine,
-        "because": choice.reason,
-    }
-    if as_json:
-        write_json(facts)
-    else:
-        write_facts((k.replace("_", " "), v) for k, v in facts.items())
