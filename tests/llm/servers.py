@@ -7,6 +7,7 @@ keep an account of their own of what they would have billed.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 import time
@@ -48,6 +49,7 @@ class Server:
     answers: list[Answer] = field(default_factory=list)
     asked: list[tuple[str, Body]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    methods: list[str] = field(default_factory=list)
     otherwise: Callable[[str, Body], Answer] | None = None
 
 
@@ -66,13 +68,21 @@ def serve() -> Iterator[Server]:
         def do_GET(self) -> None:
             self.handle_one({})
 
+        def do_DELETE(self) -> None:
+            self.handle_one({})
+
         def do_POST(self) -> None:
-            length = int(self.headers.get("content-length") or 0)
-            self.handle_one(json.loads(self.rfile.read(length) or b"{}"))
+            data = self.rfile.read(int(self.headers.get("content-length") or 0))
+            try:
+                body = json.loads(data or b"{}")
+            except ValueError:  # a file that is uploaded
+                body = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+            self.handle_one(body)
 
         def handle_one(self, body: Body) -> None:
             with taking:
                 server.asked.append((self.path, body))
+                server.methods.append(str(self.command))
                 server.headers.append({name.lower(): value for name, value in self.headers.items()})
                 answer = server.answers.pop(0) if server.answers else None
             if answer is None:

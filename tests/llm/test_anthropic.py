@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import pytest
 
+from grn.kit.errors import UsageError
 from grn.llm.calls import Caller
 from grn.llm.events import Finished, Started, TextDelta, ThinkingDelta, ToolAsked
 from grn.llm.local.engine import Engine
@@ -164,6 +165,15 @@ def test_tokens_are_counted_by_the_provider(server: Server) -> None:
     path, sent = server.asked[0]
     assert path == "/v1/messages/count_tokens"
     assert "max_tokens" not in sent
+
+
+def test_attachments_are_bounded(caller: Make, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than a request may have is said before it is sent."""
+    monkeypatch.setattr("grn.llm.providers.anthropic._MAX_BYTES", 8)
+    file = File("application/pdf", b"%PDF-1.4 and more", "r.pdf")
+    with pytest.raises(UsageError, match="too large for Anthropic"):
+        list(caller().stream(Request(HAIKU, (Message("user", (file,)),))))
+    assert server.asked == []
 
 
 def test_llama_cpp_answers_the_same_client(

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from grn.cli.main import main
-from grn.kit.errors import BudgetError, ProviderError, UnsupportedError, UsageError
+from grn.kit.errors import BudgetError, ProviderError, UsageError
 from grn.llm.batch import Result, fetch, state, submit
 from grn.llm.calls import Caller, Terms
 from grn.llm.spend import Book
 from grn.llm.usage import Usage
-from tests.llm.asks import FLASH, HAIKU, asking
+from tests.llm.asks import HAIKU, asking
+from tests.llm.conftest import KEY
 from tests.llm.servers import Answer, Body, Server, plain, refusal
 
 Make = Callable[..., Caller]
@@ -99,13 +100,15 @@ def test_a_batch_that_is_refused_costs_nothing(
 
 
 def test_what_cannot_be_a_batch(caller: Make, server: Server, tmp_path: Path) -> None:
-    """No requests, two models, a provider without batches, more than is allowed: nothing is sent."""
+    """No requests, two models, no price for them, a key in one, more than is allowed: nothing is sent."""
     made = caller()
     for asks in ([], [asking(), asking(model="claude-opus-5-5")]):
         with pytest.raises(UsageError, match="one model"):
             submit(made, asks, tmp_path)
-    with pytest.raises(UnsupportedError):
-        submit(made, [asking(model=FLASH)], tmp_path)
+    with pytest.raises(UsageError, match="no price for batches"):
+        submit(made, [asking(model="local")], tmp_path)
+    with pytest.raises(UsageError, match="contains a key"):
+        submit(made, [asking(KEY)], tmp_path)
     with pytest.raises(BudgetError):
         submit(made, [asking()] * 3, tmp_path, Terms(max_cost_pusd=1))
     with pytest.raises(UsageError, match="handed in from here"):

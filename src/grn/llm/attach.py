@@ -16,7 +16,7 @@ _SIGNATURES = (
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
 )
-_MAX_BYTES = 32 << 20  # the largest request that Anthropic's API takes; Google's inline limit is lower
+_MAX_BYTES = 50 << 20  # the largest PDF that the Gemini API reads; Anthropic's requests are smaller
 
 
 def attach(path: Path) -> list[Part]:

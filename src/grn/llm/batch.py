@@ -22,7 +22,7 @@ from grn.llm.catalogue import Model
 from grn.llm.events import Event, Finished, TextDelta
 from grn.llm.port import Batches, BatchState, Fault
 from grn.llm.prices import Price
-from grn.llm.request import Request
+from grn.llm.request import Request, canonical
 from grn.llm.spend import Bill, Intent
 from grn.llm.usage import Usage
 
@@ -68,6 +68,8 @@ def submit(caller: Caller, asks: Sequence[Request], folder: Path, terms: Terms |
         raise UsageError("a batch is for one model", seen=", ".join(sorted(names)) or "no requests")
     (asked,) = names
     model = caller.served(asked)
+    for ask in asks:
+        caller.check_words(canonical(model.provider, ask))
     if model.batch_price is None:
         raise UsageError("no price for batches is known", seen=model.name, hint="grn llm models lists them")
     amount = sum(model.batch_price.bound_pusd(size_of(ask).most, ask.max_tokens) for ask in asks)
@@ -86,8 +88,14 @@ def submit(caller: Caller, asks: Sequence[Request], folder: Path, terms: Terms |
         raise fault.error from None
     finally:
         caller.book.settle(call, bill)
-    kept = {"call": call, "model": model.name, "requests": len(asks), "price": price.plain()}
-    write_atomic(folder / f"{state.id}.json", canonical_json(kept), make_parents=True)
+    kept = {
+        "batch": state.id,
+        "call": call,
+        "model": model.name,
+        "requests": len(asks),
+        "price": price.plain(),
+    }
+    write_atomic(folder / f"{Path(state.id).name}.json", canonical_json(kept), make_parents=True)
     return state
 
 
@@ -95,7 +103,7 @@ def state(caller: Caller, batch: str, folder: Path) -> BatchState:
     """Ask how a batch stands."""
     kept = _kept(folder, batch)
     try:
-        return _batches(caller, caller.catalogue.find(kept["model"])).state(batch)
+        return _batches(caller, caller.catalogue.find(kept["model"])).state(kept["batch"])
     except Fault as fault:
         raise fault.error from None
 
@@ -114,13 +122,17 @@ def fetch(caller: Caller, batch: str, folder: Path) -> list[Result]:
     price = Price.from_plain(kept["price"])
     server = _batches(caller, caller.catalogue.find(kept["model"]))
     try:
-        if not server.state(batch).ended:
+        state = server.state(kept["batch"])
+        if not state.ended:
             raise UsageError(
                 "the batch has not ended yet", seen=batch, hint="most end within an hour, all in a day"
             )
-        results = sorted((_result(*found, price) for found in server.results(batch)), key=lambda r: r.place)
+        answered = dict(server.results(kept["batch"]))
     except Fault as fault:
         raise fault.error from None
+    # A batch that failed as a whole has no results: each request is told what became of the batch.
+    places = range(kept["requests"])
+    results = [_result(place, answered.get(place, state.word), price) for place in places]
     caller.book.correct(kept["call"], sum(r.cost_pusd for r in results), f"results of {batch}")
     return results
 
@@ -137,7 +149,9 @@ def _result(place: int, found: Sequence[Event] | str, price: Price) -> Result:
 def _batches(caller: Caller, model: Model) -> Batches:
     server: Any = caller.provider(model.provider)
     if not hasattr(server, "submit"):
-        raise UnsupportedError("batches go to Anthropic's models only", seen=model.name, hint="-m haiku")
+        raise UnsupportedError(
+            "batches go to Anthropic's and Google's models", seen=model.name, hint="-m haiku"
+        )
     batches: Batches = server
     return batches
 
@@ -145,6 +159,6 @@ def _batches(caller: Caller, model: Model) -> Batches:
 def _kept(folder: Path, batch: str) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads((folder / f"{Path(batch).name}.json").read_bytes())
-        return found
+        return {"batch": batch, **found}
     except (OSError, ValueError):
         raise UsageError("no batch of that name was handed in from here", seen=batch) from None

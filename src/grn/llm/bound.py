@@ -34,6 +34,9 @@ def size_of(ask: Ask) -> Size:
     if ask.tools or ask.schema:
         most += _FOR_TOOLS
         about += _FOR_TOOLS // 2
+    if ask.cached is not None:
+        most += ask.cached.tokens
+        about += ask.cached.tokens
     for file in ask.files():
         pages = _pages(file)
         most += _PER_PICTURE if pages is None else _PER_PAGE * pages

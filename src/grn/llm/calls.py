@@ -173,6 +173,12 @@ class Caller:
         model = self.catalogue.find(resolved.sent)
         from grn.llm.bound import size_of
 
+        if isinstance(ask, Request) and ask.cached is not None and ask.cached.model != model.name:
+            raise UsageError(
+                f"the cached prompt is for {ask.cached.model} alone",
+                seen=model.name,
+                hint=f"--model {ask.cached.model}",
+            )
         size = size_of(ask)
         if model.window is not None and size.about > model.window:
             raise UsageError(
@@ -215,10 +221,7 @@ class Caller:
         from grn.llm.run import Run
         from grn.llm.spend import Intent
 
-        if variable := holds_key(request.decode("ascii")):
-            raise UsageError(
-                "the prompt contains a key, so it is not sent", seen=variable, hint="take the key out of it"
-            )
+        self.check_words(request)
         quote = self.quote(ask)
         if quote.notice:
             self._notify(quote.notice)
@@ -305,6 +308,19 @@ class Caller:
         if resolved.notice:
             self._notify(resolved.notice)
         return self.catalogue.find(resolved.sent)
+
+    def check_words(self, request: bytes) -> None:
+        """Refuse a request that contains a key.
+
+        Raises
+        ------
+        UsageError
+            It names the variable or the keyring's entry whose key that is.
+        """
+        if variable := holds_key(request.decode("ascii")):
+            raise UsageError(
+                "the prompt contains a key, so it is not sent", seen=variable, hint="take the key out of it"
+            )
 
     def check_terms(self, model: Model, amount_pusd: int, terms: Terms) -> None:
         """Refuse what its terms do not allow; the month's budget is the book's to refuse.

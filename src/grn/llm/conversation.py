@@ -24,6 +24,8 @@ class Conversation:
     model: str
     system: str | None
     messages: tuple[Message, ...]
+    cached: str | None = None
+    """The provider's name for what comes before the messages and lies in its cache."""
 
 
 def save_last(folder: Path, ask: Request, answer: Message) -> None:
@@ -34,6 +36,7 @@ def save_last(folder: Path, ask: Request, answer: Message) -> None:
     plain = {
         "model": ask.model,
         "system": ask.system,
+        "cached": None if ask.cached is None else ask.cached.name,
         "messages": [_plain(message) for message in (*ask.messages, answer)],
     }
     write_atomic(folder / _LAST, canonical_json(plain), make_parents=True)
@@ -54,7 +57,7 @@ def load_last(folder: Path) -> Conversation:
         plain = json.loads(path.read_bytes())
         files = BlobStore(folder / "attachments")
         messages = tuple(_message(message, files) for message in plain["messages"])
-        return Conversation(plain["model"], plain["system"], messages)
+        return Conversation(plain["model"], plain["system"], messages, plain.get("cached"))
     except FileNotFoundError:
         raise MissingError(
             "there is no conversation to go on with", hint="ask something first, without --continue"

@@ -145,6 +145,21 @@ _LEAST_CACHED = (
     ("gemini-4", 4096),
 )
 
+# What a cached prompt costs to keep, picodollars a token and hour ("storage price" of
+# https://ai.google.dev/gemini-api/docs/pricing); of the 3.6 to 3.8 models as noted by genai-prices 0.2.3,
+# whose list has no unit for it, until their introductory prices end. No price, nothing kept.
+_INTRODUCTORY = date(2027, 1, 1)
+_STORAGE: Mapping[str, tuple[int, date | None]] = {
+    "gemini-2.5-pro": (4_500_000, None),
+    "gemini-2.5-flash": (1_000_000, None),
+    "gemini-2.5-flash-lite": (1_000_000, None),
+    "gemini-3-flash-preview": (1_000_000, None),
+    "gemini-3.1-pro-preview": (4_500_000, None),
+    "gemini-3.6-flash": (500_000, _INTRODUCTORY),
+    "gemini-3.7-flash": (500_000, _INTRODUCTORY),
+    "gemini-3.8-flash": (500_000, _INTRODUCTORY),
+}
+
 _SNAPSHOT = re.compile(r"(?:-\d{8}|-\d{3}|@\d{8}|-latest|-preview-\d\d-\d{4})$")
 
 
@@ -170,6 +185,12 @@ def undated(name: str) -> str:
 def least_cached(name: str) -> int | None:
     """Tokens that a prefix must have to be cached; ``None`` when it is not known."""
     return next((tokens for prefix, tokens in reversed(_LEAST_CACHED) if name.startswith(prefix)), None)
+
+
+def storage_pusd(name: str, today: date) -> int | None:
+    """Picodollars a cached token and hour; ``None`` when it is not known, or nothing can be kept."""
+    rate, until = _STORAGE.get(undated(name), (None, None))
+    return None if until is not None and today >= until else rate
 
 
 @dataclass(frozen=True)

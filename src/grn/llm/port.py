@@ -100,12 +100,15 @@ class BatchState:
     ended
         Whether results can be fetched.
     counts
-        Requests by what became of them, in the provider's own words.
+        Requests by what became of them, in the provider's own words; empty while it does not say.
+    word
+        Its state, in the provider's own word.
     """
 
     id: str
     ended: bool
     counts: dict[str, int]
+    word: str
 
 
 class Batches(Protocol):
@@ -121,4 +124,25 @@ class Batches(Protocol):
 
     def results(self, batch: str) -> Iterator[tuple[int, Sequence[Event] | str]]:
         """Give each request's place and its events, or in words why it has none."""
+        ...
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A prompt in a provider's cache: the provider's name for it, its tokens, its end (Unix time, ns)."""
+
+    name: str
+    tokens: int
+    expires_ns: int
+
+
+class Caches(Protocol):
+    """A provider that keeps the beginning of a prompt for a time, on request and for a rent."""
+
+    def keep(self, ask: Request, model: str, ttl_s: int) -> Kept:
+        """Lay system prompt and messages of a request into the cache, for that many seconds."""
+        ...
+
+    def forget(self, name: str) -> None:
+        """Take it out."""
         ...

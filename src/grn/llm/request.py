@@ -84,6 +84,28 @@ class Tool:
 
 
 @dataclass(frozen=True)
+class Cached:
+    """The beginning of a prompt, laid into a provider's cache before.
+
+    Attributes
+    ----------
+    name
+        The provider's name for it; it is sent, and is no part of the request's identity.
+    model
+        The only model that can read it.
+    sha256
+        Hash of what lies there: see :func:`key_of`.
+    tokens
+        As the provider counted them.
+    """
+
+    name: str
+    model: str
+    sha256: str
+    tokens: int
+
+
+@dataclass(frozen=True)
 class Request:
     """A call to be made.
 
@@ -107,6 +129,8 @@ class Request:
         How hard the model should think; ``None`` leaves it to the provider.
     cache
         Mark the prompt for the provider's cache, for that long; ``None`` does not.
+    cached
+        What comes before the messages and lies in the provider's cache already.
     """
 
     model: str
@@ -118,6 +142,7 @@ class Request:
     tools: tuple[Tool, ...] = ()
     effort: Effort | None = None
     cache: CacheTime | None = None
+    cached: Cached | None = None
 
     def plain(self) -> dict[str, object]:
         """Give it as data: attachments by hash and size, what was left open left out."""
@@ -137,6 +162,9 @@ class Request:
             ],
             "effort": self.effort,
             "cache": self.cache,
+            "cached": None
+            if self.cached is None
+            else {"sha256": self.cached.sha256, "tokens": self.cached.tokens},
         }
         return {name: value for name, value in plain.items() if value not in (None, [])}
 

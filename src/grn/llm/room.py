@@ -31,6 +31,11 @@ def tapes_dir() -> Path:
     return llm_dir() / "tapes"
 
 
+def caches_dir() -> Path:
+    """Folder of notes on prompts that providers keep."""
+    return llm_dir() / "caches"
+
+
 def today(clock: Clock | None = None) -> date:
     """Give the day, UTC."""
     now_ns = (SystemClock() if clock is None else clock).now_ns()

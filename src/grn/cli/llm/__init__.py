@@ -14,6 +14,7 @@ from grn.cli.lazy import LazyCommand, LazyGroup
         "batch": LazyCommand(
             "grn.cli.llm.batch:batch", "Ask many questions at once, within a day and at a lower price"
         ),
+        "cache": LazyCommand("grn.cli.llm.cache:cache", "Have a provider keep a long prompt"),
         "refactor": LazyCommand(
             "grn.cli.llm.refactor:refactor", "Propose a change to FILES that passes a check"
         ),

@@ -15,8 +15,9 @@ from grn.cli.output import json_option, write_facts, write_json
 
 if TYPE_CHECKING:
     from grn.llm.calls import Caller, Terms
+    from grn.llm.conversation import Conversation
     from grn.llm.events import Event
-    from grn.llm.request import Request
+    from grn.llm.request import Cached, Request
 
 _DEFAULT_MODEL = "claude-sonnet-5-5"
 
@@ -44,6 +45,7 @@ _DEFAULT_MODEL = "claude-sonnet-5-5"
 @click.option("--temperature", type=click.FloatRange(min=0), help="Randomness, where the model takes it.")
 @click.option("--effort", type=click.Choice(["low", "medium", "high"]), help="How hard to think.")
 @click.option("--cache", type=click.Choice(["5m", "1h"]), help="Mark the prompt for the provider's cache.")
+@click.option("--cached", metavar="NAME", help="Ask about what lies in the cache: grn llm cache add.")
 @click.option("--stream/--no-stream", default=True, show_default=True, help="Print the answer as it comes.")
 @click.option("--max-cost", help="Refuse if this call may cost more, in dollars: 0.05.")
 @click.option("--over-budget", is_flag=True, help="Let this one call pass the month's budget.")
@@ -130,7 +132,10 @@ def _request(words: tuple[str, ...], options: dict[str, Any]) -> Request:
     if not parts:
         raise UsageError("there is nothing to ask", hint='grn ask "…", or pipe a text in')
     before = load_last(llm_dir() / "conversation") if options["going_on"] else None
+    cached = _cached(options, before)
     model = options["model"] or template.model or (before.model if before else None)
+    if cached is not None and model is None:
+        model = cached.model
     return Request(
         model=model or os.environ.get("GRN_MODEL") or _DEFAULT_MODEL,
         messages=(*(before.messages if before else ()), Message("user", tuple(parts))),
@@ -140,7 +145,20 @@ def _request(words: tuple[str, ...], options: dict[str, Any]) -> Request:
         schema=_schema(options["schema_text"]),
         effort=options["effort"],
         cache=options["cache"],
+        cached=cached,
     )
+
+
+def _cached(options: dict[str, Any], before: Conversation | None) -> Cached | None:
+    name = options["cached"] or (before.cached if before else None)
+    if name is None:
+        return None
+    from grn.kit.clock import SystemClock
+    from grn.llm.caches import find
+    from grn.llm.room import caches_dir
+
+    # An answer on a tape outlives the cache that it was made with.
+    return find(caches_dir(), name, 0 if options["replay"] else SystemClock().now_ns())
 
 
 def _schema(text: str | None) -> dict[str, Any] | None:

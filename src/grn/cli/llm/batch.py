@@ -115,4 +115,5 @@ def _show(found: BatchState, *, as_json: bool) -> None:
         write_json(found)
         return
     counts = ", ".join(f"{count} {name}" for name, count in found.counts.items())
-    write_facts([("batch", found.id), ("ended", found.ended), ("requests", counts or None)])
+    facts = [("batch", found.id), ("state", found.word), ("ended", found.ended), ("requests", counts or None)]
+    write_facts(facts)

@@ -21,6 +21,7 @@ from grn.llm.request import Embedding, File, Message, Part, Request, Rerank, Tex
 from grn.llm.usage import NONE, Usage
 
 NAME = "anthropic"
+_MAX_BYTES = 24_000_000  # a request has at most 32 MB, base64 makes four bytes of three
 _REASONS = {
     "end_turn": "end",
     "stop_sequence": "end",
@@ -128,7 +129,23 @@ class Anthropic:
 
 
 def body(ask: Request, model: str) -> dict[str, Any]:
-    """Write a request in the words of the Messages API. Nothing is added that the caller did not say."""
+    """Write a request in the words of the Messages API. Nothing is added that the caller did not say.
+
+    Raises
+    ------
+    Fault
+        Its attachments are larger than a request may be.
+    """
+    attached = sum(len(file.data) for file in ask.files())
+    if attached > _MAX_BYTES:
+        raise Fault(
+            UsageError(
+                "the attachments are too large for Anthropic",
+                seen=f"{attached:,} bytes",
+                hint=f"at most {_MAX_BYTES:,} bytes together; -m flash takes more",
+            ),
+            billed="no",
+        )
     fields: dict[str, Any] = {
         "model": model,
         "max_tokens": ask.max_tokens,
@@ -290,4 +307,4 @@ def _words(error: anthropic.APIStatusError) -> str:
 
 def _batch_state(batch: Any) -> BatchState:
     counts = {name: count for name, count in batch.request_counts.to_dict().items() if count}
-    return BatchState(batch.id, batch.processing_status == "ended", counts)
+    return BatchState(batch.id, batch.processing_status == "ended", counts, batch.processing_status)

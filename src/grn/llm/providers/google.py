@@ -2,41 +2,46 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
+import io
 import logging
 import os
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import httpx2
 from google import genai
 from google.genai import errors, types
 
-from grn.kit.errors import ProviderError, UnsupportedError
-from grn.llm.events import Event, Finished, Started, TextDelta, ThinkingDelta, ToolAsked, Vectors
+from grn.kit.errors import MissingError, ProviderError, UnsupportedError
+from grn.llm.events import Event, Finished, Vectors
 from grn.llm.keys import Secret, require_key
-from grn.llm.port import Fault, Wire
+from grn.llm.port import BatchState, Billed, Fault, Kept, Wire
+from grn.llm.providers.gemini import NAME, Places, body, cut, read_stream
 from grn.llm.providers.http import Tap, broken, malformed, refused
-from grn.llm.request import Embedding, File, Message, Part, Request, Rerank, Text, ToolCall, ToolResult
-from grn.llm.usage import NONE, Usage
+from grn.llm.request import Embedding, File, Request, Rerank
+from grn.llm.usage import Usage
 
-NAME = "google"
 _ADDRESS = "GOOGLE_GEMINI_BASE_URL"
-_REASONS = {"STOP": "end", "MAX_TOKENS": "length"}
-_REFUSALS = frozenset(
-    {"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "LANGUAGE", "IMAGE_SAFETY"}
-)
 _ROLES = {"document": "RETRIEVAL_DOCUMENT", "query": "RETRIEVAL_QUERY"}
+
+# A request has at most 20 MB (guides "Document understanding" and "Batch API"), base64 makes four bytes of
+# three.
+_INLINE_BYTES = 14 << 20
+_LOOK_S = 1.0  # between two looks whether an uploaded file is ready
+_STATE = "JOB_STATE_"
 
 
 class Google:
     """The Gemini API."""
 
-    def __init__(self, client: genai.Client, tap: Tap) -> None:
+    def __init__(self, client: genai.Client, tap: Tap, timeout_s: float) -> None:
         self._client = client
         self._tap = tap
+        self._timeout_s = timeout_s
+        self._uploaded: dict[bytes, types.File] = {}
 
     @classmethod
     def connect(cls, timeout_s: float, key: Secret | None = None, version: str | None = None) -> Self:
@@ -54,11 +59,12 @@ class Google:
             timeout=round(timeout_s * 1000),
             retry_options=types.HttpRetryOptions(attempts=1),
         )
-        return cls(genai.Client(api_key=secret.reveal(), vertexai=False, http_options=options), tap)
+        client = genai.Client(api_key=secret.reveal(), vertexai=False, http_options=options)
+        return cls(client, tap, timeout_s)
 
     def complete(self, ask: Request, model: str, wire: Wire) -> Iterator[Event]:
         """Stream an answer; see :class:`grn.llm.port.Provider`."""
-        contents, config = body(ask)
+        contents, config = body(ask, self._placed(ask.files()))
         started = False
         try:
             stream = self._client.models.generate_content_stream(
@@ -69,7 +75,7 @@ class Google:
                 yield event
         except errors.APIError as error:
             if started:
-                raise _cut(str(error.message)) from error
+                raise cut(str(error.message)) from error
             raise _status_fault(error) from error
         except httpx2.HTTPError as error:
             raise broken(NAME, error, started=started) from error
@@ -81,17 +87,15 @@ class Google:
     def count(self, ask: Request, model: str) -> int | None:
         """Count the prompt's tokens: an endpoint of its own, free of charge.
 
-        The Gemini API counts contents only, so a system prompt is counted as one more turn.
+        The Gemini API counts contents only, so a system prompt is counted as one more turn, and what lies in
+        a cache is added as it was counted then.
         """
-        contents, _ = body(ask)
+        contents, _ = body(ask, self._placed(ask.files()))
         if ask.system:
             contents = [types.Content(role="user", parts=[types.Part(text=ask.system)]), *contents]
-        try:
-            return self._client.models.count_tokens(model=model, contents=contents).total_tokens
-        except errors.APIError as error:
-            raise _status_fault(error) from error
-        except httpx2.HTTPError as error:
-            raise broken(NAME, error, started=False) from error
+        with _told():
+            counted = self._client.models.count_tokens(model=model, contents=contents).total_tokens
+        return counted if counted is None or ask.cached is None else counted + ask.cached.tokens
 
     def embed(self, ask: Embedding | Rerank, model: str, wire: Wire) -> Iterator[Event]:
         """Turn texts into vectors. The API does not count what it read: it is billed by our own estimate."""
@@ -102,11 +106,8 @@ class Google:
         texts: list[Any] = list(ask.texts)
         config = types.EmbedContentConfig(task_type=_ROLES[ask.role]) if ask.role else None
         try:
-            answer = self._client.models.embed_content(model=model, contents=texts, config=config)
-        except errors.APIError as error:
-            raise _status_fault(error) from error
-        except httpx2.HTTPError as error:
-            raise broken(NAME, error, started=False) from error
+            with _told():
+                answer = self._client.models.embed_content(model=model, contents=texts, config=config)
         finally:
             wire.frames[:] = self._tap.frames()
         vectors = tuple(tuple(found.values or ()) for found in answer.embeddings or ())
@@ -115,136 +116,139 @@ class Google:
         yield Vectors(vectors)
         yield Finished("end", model, Usage(input=-(-ask.text_bytes() // 3)))
 
+    def submit(self, asks: Sequence[Request], model: str) -> BatchState:
+        """Hand a batch in; see :class:`grn.llm.port.Batches`."""
+        places = self._placed([file for ask in asks for file in ask.files()])
+        requests = []
+        for place, ask in enumerate(asks):
+            contents, config = body(ask, places)
+            requests.append(
+                types.InlinedRequest(contents=contents, config=config, metadata={"place": str(place)})
+            )
+        with _told():
+            return _batch_state(self._client.batches.create(model=model, src=requests))
+
+    def state(self, batch: str) -> BatchState:
+        """Ask how a batch stands."""
+        with _told():
+            return _batch_state(self._client.batches.get(name=batch))
+
+    def results(self, batch: str) -> Iterator[tuple[int, Sequence[Event] | str]]:
+        """Give what became of each request of a batch that has ended."""
+        with _told():
+            job = self._client.batches.get(name=batch)
+        for number, found in enumerate(_responses(job)):
+            place = int((found.metadata or {}).get("place", number))
+            if found.response is None:
+                words = None if found.error is None else found.error.message
+                yield place, words or "failed"
+                continue
+            try:
+                yield place, list(read_stream(iter([found.response]), job.model or batch, Wire()))
+            except Fault as fault:
+                yield place, str(fault.error)
+
+    def keep(self, ask: Request, model: str, ttl_s: int) -> Kept:
+        """Lay a prompt into the provider's cache; see :class:`grn.llm.port.Caches`."""
+        contents, config = body(ask, self._placed(ask.files()))
+        wanted = types.CreateCachedContentConfig(
+            contents=contents, system_instruction=config.system_instruction, ttl=f"{ttl_s}s"
+        )
+        with _told():
+            made = self._client.caches.create(model=model, config=wanted)
+        # Files that a cache was made of stay: Google does not say whether it needs them. They end after two
+        # days.
+        for file in ask.files():
+            self._uploaded.pop(file.data, None)
+        counted = made.usage_metadata and made.usage_metadata.total_token_count
+        if made.name is None or made.expire_time is None or not counted:
+            raise malformed(NAME, "a cache without a name, an end or a count of tokens")
+        return Kept(made.name, counted, round(made.expire_time.timestamp()) * 10**9)
+
+    def forget(self, name: str) -> None:
+        """Take a prompt out of the provider's cache; one that is gone already is no error."""
+        try:
+            with _told():
+                self._client.caches.delete(name=name)
+        except Fault as fault:
+            if not isinstance(fault.__cause__, errors.APIError) or fault.__cause__.code not in (403, 404):
+                raise
+
     def close(self) -> None:
-        """Close the connections."""
+        """Take back what was uploaded, and close the connections."""
+        for file in self._uploaded.values():
+            with contextlib.suppress(errors.APIError, httpx2.HTTPError, ValueError):
+                self._client.files.delete(name=file.name or "")
+        self._uploaded.clear()
         self._client.close()
         self._tap.close()
 
+    def _placed(self, files: Iterator[File] | Sequence[File]) -> Places:
+        """Upload attachments that are too large, together, to be sent within a request."""
+        files = list(files)
+        if sum(len(file.data) for file in files) <= _INLINE_BYTES:
+            return {}
+        for file in files:
+            if file.data not in self._uploaded:
+                with _told(billed="no"):
+                    self._uploaded[file.data] = self._upload(file)
+        return {file.data: self._uploaded[file.data].uri or "" for file in files}
 
-def body(ask: Request) -> tuple[list[types.Content], types.GenerateContentConfig]:
-    """Write a request in the words of the Gemini API. Nothing is added that the caller did not say."""
-    if ask.cache is not None:
-        raise Fault(
-            UnsupportedError(
-                "Google caches long prompts by itself, without a mark",
-                hint="leave --cache out for this model",
-            ),
-            billed="no",
-        )
-    config: dict[str, Any] = {"max_output_tokens": ask.max_tokens}
-    if ask.system is not None:
-        config["system_instruction"] = ask.system
-    if ask.temperature is not None:
-        config["temperature"] = ask.temperature
-    if ask.schema is not None:
-        config["response_mime_type"] = "application/json"
-        config["response_json_schema"] = dict(ask.schema)
-    if ask.effort is not None:
-        config["thinking_config"] = types.ThinkingConfig(
-            thinking_level=types.ThinkingLevel(ask.effort.upper()), include_thoughts=True
-        )
-    if ask.tools:
-        functions = [
-            types.FunctionDeclaration(
-                name=tool.name, description=tool.description, parameters_json_schema=dict(tool.schema)
+    def _upload(self, file: File) -> types.File:
+        config = types.UploadFileConfig(mime_type=file.media_type)
+        sent = self._client.files.upload(file=io.BytesIO(file.data), config=config)
+        waited_s = 0.0
+        while sent.state == types.FileState.PROCESSING and waited_s < self._timeout_s:
+            time.sleep(_LOOK_S)
+            waited_s += _LOOK_S
+            sent = self._client.files.get(name=sent.name or "")
+        if sent.state != types.FileState.ACTIVE or not sent.uri:
+            state = None if sent.state is None else sent.state.value
+            raise Fault(
+                ProviderError(f"{NAME} cannot read {file.name}", seen=state, hint="a smaller file"),
+                billed="no",
             )
-            for tool in ask.tools
-        ]
-        config["tools"] = [types.Tool(function_declarations=functions)]
-        config["automatic_function_calling"] = types.AutomaticFunctionCallingConfig(disable=True)
-    names = _tool_names(ask)
-    return [_content(message, names) for message in ask.messages], types.GenerateContentConfig(**config)
+        return sent
 
 
-def read_stream(stream: Iterator[types.GenerateContentResponse], model: str, wire: Wire) -> Iterator[Event]:
-    """Turn the chunks of the client's stream into events; an answer that names no model is by the one asked.
-
-    Raises
-    ------
-    Fault
-        The stream ended before the answer did, or it is none.
-    """
-    served, usage, reason, tools = "", NONE, "", False
-    for chunk in stream:
-        wire.request_id = chunk.response_id or wire.request_id
-        usage = read_usage(chunk.usage_metadata, usage)
-        if not served:
-            if not chunk.candidates and chunk.usage_metadata is None and chunk.prompt_feedback is None:
-                raise malformed(NAME, "an answer with nothing in it")
-            served = chunk.model_version or model
-            yield Started(served, usage)
-        if chunk.prompt_feedback is not None and chunk.prompt_feedback.block_reason is not None:
-            reason = "SAFETY"
-        for candidate in (chunk.candidates or [])[:1]:
-            for number, part in enumerate((candidate.content and candidate.content.parts) or []):
-                if part.function_call is not None:
-                    call = part.function_call
-                    arguments = json.dumps(call.args or {}, sort_keys=True)
-                    tools = True
-                    yield ToolAsked(call.id or f"{call.name}-{number}", call.name or "", arguments)
-                elif part.text:
-                    yield ThinkingDelta(part.text) if part.thought else TextDelta(part.text)
-            if candidate.finish_reason is not None:
-                reason = candidate.finish_reason.value
-    if not served:
-        raise malformed(NAME, "an answer without a single chunk")
-    if not reason:
-        raise _cut(None)
-    said = "refused" if reason in _REFUSALS else _REASONS.get(reason, reason.lower())
-    if tools and said in ("end", "function_call"):
-        said = "tool"
-    yield Finished(said, served, usage)
+@contextlib.contextmanager
+def _told(billed: Billed = "unknown") -> Iterator[None]:
+    """Turn the errors of a single request and its answer into faults."""
+    try:
+        yield
+    except errors.APIError as error:
+        raise _status_fault(error) from error
+    except httpx2.HTTPError as error:
+        fault = broken(NAME, error, started=False)
+        if billed == "no":
+            fault.billed = "no"
+        raise fault from error
+    except (KeyError, ValueError) as error:
+        fault = malformed(NAME, str(error))
+        if billed == "no":
+            fault.billed = "no"
+        raise fault from error
 
 
-def read_usage(counted: types.GenerateContentResponseUsageMetadata | None, before: Usage) -> Usage:
-    """Read the provider's count: its prompt includes what the cache gave, its answer leaves thinking out."""
-    if counted is None:
-        return before
-    cached = counted.cached_content_token_count or 0
-    prompt = (counted.prompt_token_count or 0) + (counted.tool_use_prompt_token_count or 0)
-    thinking = counted.thoughts_token_count or 0
-    return Usage(
-        input=max(prompt - cached, 0),
-        cache_read=cached,
-        output=(counted.candidates_token_count or 0) + thinking,
-        thinking=thinking,
-    )
+def _responses(job: types.BatchJob) -> list[types.InlinedResponse]:
+    return (job.dest and job.dest.inlined_responses) or []
 
 
-def _content(message: Message, names: dict[str, str]) -> types.Content:
-    role = "model" if message.role == "assistant" else "user"
-    return types.Content(role=role, parts=[_part(part, names) for part in message.parts])
-
-
-def _part(part: Part, names: dict[str, str]) -> types.Part:
-    match part:
-        case Text(text):
-            return types.Part(text=text)
-        case File(media_type, data, _):
-            return types.Part(inline_data=types.Blob(data=data, mime_type=media_type))
-        case ToolCall(_, name, arguments):
-            return types.Part(function_call=types.FunctionCall(name=name, args=json.loads(arguments)))
-        case ToolResult(ident, content, failed):
-            told = {"error" if failed else "output": content}
-            return types.Part(
-                function_response=types.FunctionResponse(name=names.get(ident, ident), response=told)
-            )
-
-
-def _tool_names(ask: Request) -> dict[str, str]:
-    """Find each call's function: Google's results are told apart by name, ours by id."""
-    calls = (part for message in ask.messages for part in message.parts if isinstance(part, ToolCall))
-    return {call.id: call.name for call in calls}
-
-
-def _cut(seen: str | None) -> Fault:
-    return Fault(
-        ProviderError(
-            f"{NAME} broke off in the middle of an answer", seen=seen, hint="try again: what came is billed"
-        )
-    )
+def _batch_state(job: types.BatchJob) -> BatchState:
+    counts: dict[str, int] = {}
+    for found in _responses(job):
+        what = "failed" if found.response is None else "succeeded"
+        counts[what] = counts.get(what, 0) + 1
+    word = "unknown" if job.state is None else job.state.value.removeprefix(_STATE).lower()
+    return BatchState(job.name or "", job.done, counts, word)
 
 
 def _status_fault(error: errors.APIError) -> Fault:
+    if error.code in (403, 404) and "CachedContent" in (error.message or ""):
+        # The words of the API; its status alone would say that the key is not accepted.
+        gone = MissingError(
+            f"{NAME} keeps no such prompt any more", seen=error.message, hint="grn llm cache add"
+        )
+        return Fault(gone, billed="no")
     headers = getattr(error.response, "headers", None) or {}
     return refused(NAME, error.code, error.message or error.status or "", headers.get, None, time.time())
