@@ -61,6 +61,7 @@ def serve() -> Iterator[Server]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # as real servers do: else a chunk waits for the last one's receipt
 
         def log_message(self, *_: object) -> None:
             pass

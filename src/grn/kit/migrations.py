@@ -57,5 +57,29 @@ def apply_steps(
             raise
 
 
+def append_only(table: str, same: str, what: str) -> tuple[str, ...]:
+    """Give triggers that refuse every change of a row, for every program that opens the file.
+
+    ``INSERT OR REPLACE`` deletes without firing delete triggers unless the connection asks for recursive
+    triggers, hence the third trigger: a row that exists cannot be inserted again.
+
+    Parameters
+    ----------
+    table
+        Which table.
+    same
+        When two rows are the same, in SQL.
+    what
+        Name of the file in messages.
+    """
+    refuse = f"BEGIN SELECT RAISE(ABORT, '{what} is append-only'); END"
+    return (
+        f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} {refuse}",
+        f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {refuse}",
+        f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
+        f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {same}) {refuse}",
+    )
+
+
 def _pragma(connection: sqlite3.Connection, name: str) -> int:
     return int(connection.execute(f"PRAGMA {name}").fetchone()[0])

@@ -22,8 +22,8 @@ from typing import Any, Self
 from grn.kit.canonical import canonical_json
 from grn.kit.clock import Clock, SystemClock
 from grn.kit.errors import BudgetError, LedgerError, UsageError
-from grn.kit.files import lock, make_dir
-from grn.ledger.connect import explained
+from grn.kit.files import lock
+from grn.kit.sqlite import connect, explained, lock_of, writing
 from grn.llm.money import usd_text
 from grn.llm.spend import owner
 from grn.llm.spend.budget import default_cap
@@ -32,8 +32,7 @@ from grn.llm.spend.schema import migrate
 from grn.llm.usage import Usage
 
 _FILE = "calls.sqlite3"
-_LOCK = "calls.lock"
-_BUSY_S = 60.0
+_WHAT = "the book of calls"
 
 
 class Book:
@@ -73,21 +72,7 @@ class Book:
         OutputError
             The folder cannot be created or written.
         """
-        make_dir(folder)
-        with explained(folder):
-            connection = sqlite3.connect(
-                folder / _FILE, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
-            )
-            try:
-                with lock(folder / _LOCK):
-                    migrate(connection)
-                    connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
-                connection.execute("PRAGMA foreign_keys = ON")
-                connection.execute("PRAGMA recursive_triggers = ON")
-            except BaseException:
-                connection.close()
-                raise
+        connection = connect(folder / _FILE, migrate, what=_WHAT, across_threads=True)
         return cls(folder, connection, SystemClock() if clock is None else clock, name)
 
     @staticmethod
@@ -297,7 +282,7 @@ class Book:
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:
-        with self._lock, explained(self.folder):
+        with self._lock, explained(self.folder, _WHAT):
             yield
 
     @contextlib.contextmanager
@@ -307,15 +292,9 @@ class Book:
         Writers queue at a file lock before: SQLite's own waiting is a lottery, and of 64 processes some lost
         it for more than a minute. The kernel frees the lock of a process that dies.
         """
-        with self._lock, lock(self.folder / _LOCK), explained(self.folder):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        queued = lock(lock_of(self.folder / _FILE))
+        with self._lock, queued, explained(self.folder, _WHAT), writing(self._connection):
+            yield
 
 
 def _call(*row: Any) -> CallRow:

@@ -10,21 +10,13 @@ from __future__ import annotations
 
 import sqlite3
 
-from grn.kit.migrations import apply_steps
+from grn.kit.migrations import append_only, apply_steps
 
 # "grnS": tells this file from any other SQLite file (https://www.sqlite.org/fileformat.html, offset 68).
 APPLICATION_ID = 0x67726E53
 
 
-def _append_only(table: str, same: str) -> tuple[str, ...]:
-    refuse = "BEGIN SELECT RAISE(ABORT, 'the book of calls is append-only'); END"
-    return (
-        f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} {refuse}",
-        f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {refuse}",
-        f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
-        f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {same}) {refuse}",
-    )
-
+_WHAT = "the book of calls"
 
 _FIRST = (
     # What a call may cost at most, written before it is made.
@@ -94,10 +86,10 @@ _FIRST = (
         PRIMARY KEY (provider, month)
     ) WITHOUT ROWID
     """,
-    *_append_only("reservations", "call = NEW.call OR seq = NEW.seq"),
-    *_append_only("settlements", "call = NEW.call OR seq = NEW.seq"),
-    *_append_only("corrections", "seq = NEW.seq"),
-    *_append_only("caps", "seq = NEW.seq"),
+    *append_only("reservations", "call = NEW.call OR seq = NEW.seq", _WHAT),
+    *append_only("settlements", "call = NEW.call OR seq = NEW.seq", _WHAT),
+    *append_only("corrections", "seq = NEW.seq", _WHAT),
+    *append_only("caps", "seq = NEW.seq", _WHAT),
 )
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
@@ -111,4 +103,4 @@ def migrate(connection: sqlite3.Connection) -> None:
     LedgerError
         The file is of another program, or of a newer version of this one. It is left as it was.
     """
-    apply_steps(connection, MIGRATIONS, application_id=APPLICATION_ID, what="the book of calls")
+    apply_steps(connection, MIGRATIONS, application_id=APPLICATION_ID, what=_WHAT)
