@@ -22,6 +22,12 @@ def migrate(connection: sqlite3.Connection) -> None:
     apply_steps(connection, STEPS, application_id=7, what="the file of this test")
 
 
+def write_and_fail(connection: sqlite3.Connection) -> None:
+    with writing(connection):
+        connection.execute("INSERT INTO t (x) VALUES ('a')")
+        connection.execute("INSERT INTO nowhere VALUES (1)")
+
+
 def test_a_file_is_opened_durably(tmp_path: Path) -> None:
     """Made with its folder, write-ahead log, full synchronisation; opened again it is the same."""
     file = tmp_path / "new" / "t.sqlite3"
@@ -38,8 +44,8 @@ def test_a_file_is_opened_durably(tmp_path: Path) -> None:
 def test_a_transaction_is_whole_or_nothing(tmp_path: Path) -> None:
     """An error in the middle leaves nothing behind; what is written is never changed."""
     with closing(connect(tmp_path / "t.sqlite3", migrate, what="the file")) as connection:
-        with pytest.raises(sqlite3.OperationalError, match="no such table"), writing(connection):
-            connection.executescript("INSERT INTO t (x) VALUES ('a'); INSERT INTO nowhere VALUES (1)")
+        with pytest.raises(sqlite3.OperationalError, match="no such table"):
+            write_and_fail(connection)
         assert connection.execute("SELECT count(*) FROM t").fetchone()[0] == 0
         connection.execute("INSERT INTO t (x) VALUES ('a')")
         for change in ("UPDATE t SET x = 'b'", "DELETE FROM t", "REPLACE INTO t VALUES (1, 'b')"):
