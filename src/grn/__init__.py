@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from grn.quant.judge import validate
     from grn.quant.lake import lake
     from grn.quant.samples import sample
+    from grn.quant.search.run import search
     from grn.quant.stream.result import open_sweep
     from grn.quant.stream.run import stream_sweep
     from grn.quant.sweep import backtest, sweep
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _HOME_OF = {
     "sweep": "grn.quant.sweep",
     "backtest": "grn.quant.sweep",
+    "search": "grn.quant.search.run",
     "stream_sweep": "grn.quant.stream.run",
     "open_sweep": "grn.quant.stream.result",
     "validate": "grn.quant.judge",
@@ -27,7 +29,18 @@ _HOME_OF = {
     "GrnError": "grn.kit.errors",
 }
 
-__all__ = ["GrnError", "Ledger", "backtest", "lake", "open_sweep", "sample", "stream_sweep", "sweep", "validate"]
+__all__ = [
+    "GrnError",
+    "Ledger",
+    "backtest",
+    "lake",
+    "open_sweep",
+    "sample",
+    "search",
+    "stream_sweep",
+    "sweep",
+    "validate",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,9 +10,14 @@ import numpy.typing as npt
 from grn.kit.errors import UsageError
 from grn.ledger import TrialCount
 from grn.ledger.trials import moments
+from grn.quant.engine.grid import Lattice
 from grn.quant.metrics.accumulators import accumulator_names
 from grn.quant.metrics.from_accumulators import sharpe_per_period
+from grn.quant.metrics.registry import parse_metrics
 from grn.quant.result import SweepResult
+from grn.quant.search.desk import Market
+from grn.quant.search.method import Method
+from grn.quant.search.run import recall_method, search_again
 from grn.quant.validate.shuffle import shuffle_market
 from grn.quant.validate.validation import Validation
 from grn.quant.validate.verdict import TrialStats, judge
@@ -85,10 +90,15 @@ def sweep_shuffled(
 ) -> Array:
     """Best annualised Sharpe ratio of the same sweep on each shuffled data set: float64 [shuffles].
 
-    These sweeps look at no real data in its real order; they are not trials and are not counted.
+    A search that learns from the data is made anew on each shuffled data set.  These sweeps look at no real
+    data in its real order; they are not trials and are not counted.
     """
     from grn.quant.compute import count_bars, run_engine
 
+    if result.search is not None:
+        method, by = recall_method(result.search)
+        if method.adaptive:
+            return _search_shuffled(result, method, by, shuffles, block, seed, progress)
     names = accumulator_names(["moments"])
     best = np.full(shuffles, np.nan)
     for k in range(shuffles):
@@ -98,6 +108,30 @@ def sweep_shuffled(
         )
         for n_bars, values in zip(count_bars(result.strategy, market), sums, strict=True):
             sharpes = sharpe_per_period(dict(zip(names, values.T, strict=True)), n_bars=n_bars)
+            if not np.isnan(sharpes).all():
+                best[k] = np.fmax(best[k], np.nanmax(sharpes))
+        if progress is not None:
+            progress(k + 1)
+    annual: Array = best * np.sqrt(result.ppy)
+    return annual
+
+
+def _search_shuffled(
+    result: SweepResult,
+    method: Method,
+    by: str,
+    shuffles: int,
+    block: int,
+    seed: int,
+    progress: Callable[[int], None] | None,
+) -> Array:
+    best = np.full(shuffles, np.nan)
+    lattice = Lattice.of(result.strategy)
+    for k in range(shuffles):
+        bars = shuffle_market(result.bars, block=block, seed=seed + k)
+        market = Market(result.strategy, bars, result.rules, parse_metrics(by), result.choice, result.ppy)
+        for found in search_again(method, by, market, lattice):
+            sharpes = np.concatenate(found.trial_sharpes)
             if not np.isnan(sharpes).all():
                 best[k] = np.fmax(best[k], np.nanmax(sharpes))
         if progress is not None:

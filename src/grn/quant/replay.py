@@ -6,17 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from grn.kit.errors import LedgerError, UsageError
 from grn.kit.versions import versions
 from grn.ledger import Ledger
 from grn.quant import record
 from grn.quant.compute import check_price, compute
 from grn.quant.engine.choose import choose_engine
-from grn.quant.engine.grid import Lattice, build_grid, pin_grid
+from grn.quant.engine.grid import Grid, Lattice, build_grid, pin_grid
 from grn.quant.metrics.registry import parse_metrics
 from grn.quant.result import SweepResult
 from grn.quant.strategy.plain import from_plain
 from grn.quant.strategy.rules import Rules
+from grn.quant.strategy.weights import AnyStrategy
 from grn.quant.stream.chunks import Chunks
 from grn.quant.stream.folder import hash_parts
 
@@ -69,7 +72,10 @@ def replay(ledger: Ledger, run: str, *, threads: int | None = None, memory_gib: 
     rules = Rules.from_canonical(inputs["rules"])
     asked: Mapping[str, Any] = inputs["grid"]
     pinned = asked.get("pinned")
-    grid = build_grid(strategy, memory_gib) if pinned is None else pin_grid(strategy, pinned)
+    if "search" in asked:
+        grid = _recall_grid(ledger, strategy, str(entry.outcome.outputs["settings"]))
+    else:
+        grid = build_grid(strategy, memory_gib) if pinned is None else pin_grid(strategy, pinned)
     bars = record.recall_bars(ledger, inputs)
     metrics = parse_metrics(inputs["metrics"])
     check_price(strategy, rules, len(grid), bars, metrics, memory_gib, "memory budget")
@@ -82,7 +88,16 @@ def replay(ledger: Ledger, run: str, *, threads: int | None = None, memory_gib: 
     found = result.frame_sha256 if "chunk" not in asked else _hash_chunks(result, int(asked["chunk"]))
     same = found == entry.outcome.outputs.get("frame_sha256")
     named = result.named(run=entry.run, result_key=entry.outcome.result_key or "", trials=trials)
+    if "search" in asked:
+        found_by = {k: entry.outcome.outputs[k] for k in ("tried", "rounds")}
+        named = named.found_by({**asked["search"], **found_by})
     return Replay(named, same, changed)
+
+
+def _recall_grid(ledger: Ledger, strategy: AnyStrategy, digest: str) -> Grid:
+    """The combinations that a search ran on all bars: what picked them is not asked again."""
+    values = np.frombuffer(ledger.get_blob(digest), dtype="<f8").astype(np.float64)
+    return Grid(strategy.params, values.reshape(-1, len(strategy.params)))
 
 
 def _hash_chunks(result: SweepResult, size: int) -> str:

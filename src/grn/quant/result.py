@@ -50,6 +50,8 @@ class SweepResult:
         recorded.
     timings_s
         Seconds of the engine ("run") and of everything ("total").
+    search
+        How the combinations were found, as plain data; None when they are all of a grid.
     """
 
     strategy: AnyStrategy
@@ -65,6 +67,7 @@ class SweepResult:
     result_key: str = ""
     trials: TrialCount | None = None
     timings_s: Mapping[str, float] = field(default_factory=dict)
+    search: Mapping[str, Any] | None = None
 
     @classmethod
     def assemble(
@@ -101,6 +104,10 @@ class SweepResult:
     def timed(self, timings_s: Mapping[str, float]) -> SweepResult:
         """The same result with its timings."""
         return replace(self, timings_s=dict(timings_s))
+
+    def found_by(self, search: Mapping[str, Any]) -> SweepResult:
+        """The same result with how its combinations were found."""
+        return replace(self, search=dict(search))
 
     def __len__(self) -> int:
         return len(self.accounts) * len(self.grid)

@@ -12,6 +12,7 @@ from grn.cli.lazy import LazyCommand, LazyGroup
     lazy={
         "backtest": LazyCommand("grn.cli.quant.backtest:backtest", "Run a strategy at one parameter setting"),
         "sweep": LazyCommand("grn.cli.quant.sweep:sweep", "Run a strategy at every parameter setting"),
+        "search": LazyCommand("grn.cli.quant.search:search", "Run some of the settings, picked by a method"),
         "top": LazyCommand("grn.cli.quant.top:top", "Show the best rows of a streamed sweep"),
         "validate": LazyCommand("grn.cli.quant.validate:validate", "Judge the winner of a recorded sweep"),
         "report": LazyCommand("grn.cli.quant.report:report", "Write the report of a recorded run"),

@@ -111,14 +111,14 @@ class StreamResult:
         account = pl.col("symbol").replace_strict({s: i for i, s in enumerate(self.accounts)}).alias(_RANK)
         best: pl.DataFrame | None = None
         for file in self._files():
-            part = pl.scan_parquet(file).filter(keep).with_columns(account)
+            rows = pl.scan_parquet(file).filter(keep)
+            if best is not None and best.height == n:
+                # Nearly every row of a later part is out of the running: it is not even read into a frame.
+                last = best[name][-1]
+                rows = rows.filter(pl.col(name) >= last if falling else pl.col(name) <= last)
+            found = rows.with_columns(account).collect()
             # Earlier parts stand above: a stable sort leaves earlier combinations first among equals.
-            rows = _best(part, name, n, falling=falling).collect()
-            best = (
-                rows
-                if best is None
-                else _best(pl.concat([best, rows]).lazy(), name, n, falling=falling).collect()
-            )
+            best = _best(found if best is None else pl.concat([best, found]), name, n, falling=falling)
         assert best is not None
         return best.drop(_RANK)
 
@@ -180,7 +180,7 @@ _RANK = "account of the row"
 """A column that no parameter and no metric is called."""
 
 
-def _best(rows: pl.LazyFrame, name: str, n: int, *, falling: bool) -> pl.LazyFrame:
+def _best(rows: pl.DataFrame, name: str, n: int, *, falling: bool) -> pl.DataFrame:
     return rows.sort([name, _RANK], descending=[falling, False], maintain_order=True).head(n)
 
 
