@@ -6,12 +6,15 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from grn.kit.errors import DataError, MissingError, ProviderError, UnsupportedError
 from grn.llm.calls import Caller
 from grn.llm.events import Event, Finished, Started, TextDelta
+from grn.llm.local import engine as engine_module
 from grn.llm.local.engine import Engine, default_threads, load
 from grn.llm.local.weights import embedded, find_weights, has_chat_template
 from grn.llm.port import Wire
@@ -171,3 +174,30 @@ def test_threads_follow_the_cores(tmp_path: Path) -> None:
         (tmp_path / "sys/devices" / kind / "cpus").write_text(which)
     assert default_threads(tmp_path) == 2
     assert default_threads(tmp_path / "nothing") == 1
+
+
+class Card:
+    """A double of ``xllamacpp`` on a machine with the devices given, written for this test."""
+
+    def __init__(self, *devices: str) -> None:
+        self.devices = devices
+
+    def get_device_info(self) -> list[dict[str, str]]:
+        return [{"type": f"ggml_backend_dev_type.GGML_BACKEND_DEVICE_TYPE_{name}"} for name in self.devices]
+
+    def CommonParams(self) -> Any:
+        return SimpleNamespace(
+            model=SimpleNamespace(), cpuparams=SimpleNamespace(), cpuparams_batch=SimpleNamespace()
+        )
+
+
+@pytest.mark.parametrize(
+    ("devices", "layers"),
+    [(("CPU",), None), (("CPU", "GPU"), 999), (("IGPU", "CPU"), 999), (("CPU", "ACCEL"), None)],
+)
+def test_layers_go_to_a_card(devices: tuple[str, ...], layers: int | None, tmp_path: Path) -> None:
+    """All of them where llama.cpp sees one; llama.cpp's own choice where it does not."""
+    parameters = engine_module._parameters(Card(*devices), tmp_path / "x.gguf", 3)
+    assert getattr(parameters, "n_gpu_layers", None) == layers
+    assert (parameters.cpuparams.n_threads, parameters.cpuparams_batch.n_threads) == (3, 3)
+    assert parameters.model.path == str(tmp_path / "x.gguf")
