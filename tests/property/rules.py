@@ -44,6 +44,9 @@ class Style:
     splits: bool
     funding: bool
     volatility: VolatilityTarget | None
+    fees: bool = False
+    """Whether there are fees beside a share of the value, at least one of them."""
+    instrument: bool = False
 
     def example(self) -> Rules:
         """Rules of this style: one kernel serves them all."""
@@ -62,7 +65,7 @@ def draw_style(rng: np.random.Generator, *, simple: bool, parts: bool) -> Style:
     if simple:
         fill = "close" if fill == "close" else "next_open"
         rules = Conflicts(), StopRules()
-        return Style(fill, *rules, "no", *(False,) * 6, None)
+        return Style(fill, *rules, "no", *(False,) * 6, None, fees=bool(rng.random() < 0.3))
     conflicts = Conflicts(
         pick("cancel", "entry", "exit", first=0.6),
         pick("cancel", "long", "short", first=0.6),
@@ -86,7 +89,7 @@ def draw_style(rng: np.random.Generator, *, simple: bool, parts: bool) -> Style:
     return Style(
         fill, conflicts, stop_rules, pick("no", "add", "reduce", "both", first=0.5), margin,
         margin and bool(rng.random() < 0.5), *(bool(rng.random() < p) for p in (0.25, 0.25, 0.25, 0.2)),
-        volatility,
+        volatility, fees=bool(rng.random() < 0.5), instrument=bool(rng.random() < 0.6),
     )  # fmt: skip
 
 
@@ -96,15 +99,14 @@ def make_rules(rng: np.random.Generator, style: Style) -> Rules:
     def some(*options: float) -> float:
         return float(rng.choice(options))
 
-    costs = Costs(
-        fee=some(0.0, 0.001, 0.02), fixed_fee=some(0.0, 0.0, 0.0, 0.5, 40.0), slippage=some(0, 0, 5e-4, 0.03)
-    )
+    fixed_fee = some(0.5, 40.0) if style.fees else 0.0
+    costs = Costs(fee=some(0.0, 0.001, 0.02), fixed_fee=fixed_fee, slippage=some(0, 0, 5e-4, 0.03))
     sizes: list[Any] = [
         AllCash(), AllCash(), Fraction(float(rng.uniform(0.05, 1.0))), Quantity(some(1.0, 3.5, 70.0, 1e4)),
         Value(some(50.0, 900.0, 2e4)),
     ]  # fmt: skip
     cash = some(10_000.0, 1_000.0, 37.5)
-    plain = Style(style.fill, Conflicts(), StopRules(), "no", *(False,) * 6, None)
+    plain = Style(style.fill, Conflicts(), StopRules(), "no", *(False,) * 6, None, fees=style.fees)
     if style == plain:
         return Rules(style.fill, costs, sizes[int(rng.integers(len(sizes)))], cash)
     leverage = some(1.0, 2.0, 4.0) if style.margin else 1.0
@@ -116,20 +118,21 @@ def make_rules(rng: np.random.Generator, style: Style) -> Rules:
     size = sizes[int(rng.integers(len(sizes)))]
     if style.volatility is not None:
         size = style.volatility
-    if rng.random() < 0.3:
+    if style.fees and rng.random() < 0.6:
         costs = Costs(
-            fixed_fee=costs.fixed_fee, slippage=costs.slippage, unit_fee=some(0.0, 0.005),
+            fixed_fee=some(0.0, 0.0, 0.5), slippage=costs.slippage, unit_fee=some(0.001, 0.005),
             minimum_fee=some(0.0, 1.0),
             tiers=((0.0, 0.003), (500.0, 0.001), (4_000.0, 0.0)) if rng.random() < 0.6 else (),
             impact=some(0.0, 0.1) if style.volume else 0.0,
         )  # fmt: skip
     cash = some(10_000.0, 100_000.0, 1_000.0)
-    lot, tick = some(0.0, 0.0, 0.0, 0.25, 1.0), some(0.0, 0.0, 0.0, 0.01, 0.5)
-    if isinstance(size, Quantity) and lot > size.value:
-        lot = 0.0
-    instrument = Instrument(
-        lot, tick, some(1.0, 1.0, 10.0, 0.1), some(*[0.0] * 7, 0.5), some(*[0.0] * 7, 20.0)
-    )
+    instrument = Instrument()
+    if style.instrument:
+        lot, tick = some(0.0, 0.0, 0.0, 0.25, 1.0), some(0.0, 0.0, 0.0, 0.01, 0.5)
+        if isinstance(size, Quantity) and lot > size.value:
+            lot = 0.0
+        multiplier = some(1.0, 10.0, 0.1) if lot or tick else some(10.0, 0.1)
+        instrument = Instrument(lot, tick, multiplier, some(*[0.0] * 7, 0.5), some(*[0.0] * 7, 20.0))
     margin = None
     if style.margin:
         called = float(rng.uniform(0.6, 0.98)) / leverage if style.maintenance else 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from functools import cache
 from pathlib import Path
 
 DISTRIBUTION = "alpha-metaphorica"
@@ -14,8 +15,12 @@ def grn_version() -> str:
     return package_version(DISTRIBUTION) or "unknown"
 
 
+@cache
 def package_version(distribution: str) -> str | None:
-    """Version of an installed distribution, read from its metadata and not by importing it."""
+    """Version of an installed distribution, read from its metadata and not by importing it.
+
+    Read once in a process: what is imported does not change when something else is installed beside it.
+    """
     # Here, because it costs a tenth of a command's start, and most commands never ask.
     from importlib import metadata
 

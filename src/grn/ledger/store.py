@@ -10,7 +10,7 @@ import contextlib
 import json
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -36,6 +36,10 @@ _RUN_ID_ATTEMPTS = 50
 
 def _random_suffix() -> str:
     return secrets.token_hex(3)
+
+
+Trials = tuple[str, "npt.NDArray[np.uint64]", "npt.NDArray[np.float64]"]
+"""Identity of a data set, trial keys and Sharpe ratios."""
 
 
 class Ledger:
@@ -176,7 +180,11 @@ class Ledger:
         keys: npt.NDArray[np.uint64],
         sharpes: npt.NDArray[np.float64],
     ) -> int:
-        """Record the trials of one sweep on one data set.
+        """Record the trials of one sweep on one data set (see `record_all_trials`)."""
+        return self.record_all_trials(run, strategy_key, [(data_id, keys, sharpes)])
+
+    def record_all_trials(self, run: str, strategy_key: str, parts: Sequence[Trials]) -> int:
+        """Record the trials of one sweep on some data sets, all of them or none.
 
         They are taken even from a run that has finished: a trial that was made has to be counted.
 
@@ -184,19 +192,16 @@ class Ledger:
         ----------
         run
             What :meth:`begin` returned.
-        data_id
-            Identity of the data, by which trials are counted.
         strategy_key
             Hash of the canonical strategy.
-        keys
-            ``(n,)`` trial keys, all different.
-        sharpes
+        parts
+            For each data set: its identity, by which trials are counted; ``(n,)`` trial keys, all different;
             ``(n,)`` per-period Sharpe ratios, NaN where not defined.
 
         Returns
         -------
         int
-            The watermark at which these trials are counted for the first time.
+            The watermark at which all of them are counted for the first time.
 
         Raises
         ------
@@ -205,18 +210,21 @@ class Ledger:
         """
         from grn.ledger.trials import encode_trials
 
-        blob = self._blobs.put(encode_trials(keys, sharpes))
+        blobs = [self._blobs.put(encode_trials(keys, sharpes)) for _, keys, sharpes in parts]
+        newest = self.watermark() if not parts else 0
         with self._writing():
             self._require_run(run)
-            cursor = self._connection.execute(
-                "INSERT INTO trials (run, recorded_ns, data_id, strategy_key, n, blob) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
-                (run, self._clock.now_ns(), data_id, strategy_key, len(keys), blob),
-            )
-            # Writers come one after another, so rows are numbered in the order in which they are committed:
-            # nobody can slip in below a watermark later.
-            assert cursor.lastrowid is not None
-            return cursor.lastrowid
+            for (data_id, keys, _), blob in zip(parts, blobs, strict=True):
+                cursor = self._connection.execute(
+                    "INSERT INTO trials (run, recorded_ns, data_id, strategy_key, n, blob) "
+                    "VALUES (?, ?, ?, ?, ?, ?)",
+                    (run, self._clock.now_ns(), data_id, strategy_key, len(keys), blob),
+                )
+                # Writers come one after another, so rows are numbered in the order in which they are
+                # committed: nobody can slip in below a watermark later.
+                assert cursor.lastrowid is not None
+                newest = cursor.lastrowid
+        return newest
 
     def watermark(self) -> int:
         """Tell the number of the newest ``trials`` row; 0 in an empty ledger."""

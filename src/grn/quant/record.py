@@ -148,15 +148,11 @@ def unpack_bars(data: bytes) -> Bars:
 
 def record_trials(ledger: Ledger, run: str, result: SweepResult) -> int:
     """Enter every combination on every account as a trial; return the watermark that counts them all."""
-    name = strategy_key(result.strategy)
-    columns = result.strategy.needs(result.rules)
-    watermark = 0
     ids = data_ids(result.strategy, result.bars)
-    digests = data_digests(result.strategy, result.bars, columns)
-    for data_id, digest, sharpes in zip(ids, digests, result.trial_sharpes, strict=True):
-        keys = trial_keys(result.strategy, result.grid, result.rules, digest)
-        watermark = ledger.record_trials(run, data_id=data_id, strategy_key=name, keys=keys, sharpes=sharpes)
-    return watermark
+    digests = data_digests(result.strategy, result.bars, result.strategy.needs(result.rules))
+    keys = [trial_keys(result.strategy, result.grid, result.rules, digest) for digest in digests]
+    parts = list(zip(ids, keys, result.trial_sharpes, strict=True))
+    return ledger.record_all_trials(run, strategy_key(result.strategy), parts)
 
 
 def recall_bars(ledger: Ledger, inputs: Mapping[str, Any]) -> tuple[Bars, ...]:

@@ -12,7 +12,7 @@ import pytest
 from grn.quant import Rules, Strategy, close, param, sma
 from grn.quant.engine import compiled
 from grn.quant.engine.cpu import compile_kernel
-from grn.quant.engine.emit import print_kernel
+from grn.quant.engine.ahead import print_kernel
 from grn.quant.engine.plan import build_plan
 from grn.quant.indicators.registry import INDICATORS, jitted
 from grn.quant.metrics.accumulators import GROUPS
@@ -43,9 +43,9 @@ def kernel() -> tuple[Callable[..., None], object]:
     )
     table, column = F64[:, ::1], F64[::1]
     market = numba.types.UniTuple(column, 10)
-    books = (column, column, column, table)
+    bits = numba.uint8[:, ::1], numba.int64[:, ::1]
     types = numba.void(
-        table, numba.int32[:, ::1], table, market, column, column, F64, I64, I64, *books, table
+        table, numba.int32[:, ::1], table, market, column, column, F64, I64, I64, *bits, table
     )
     return compile_kernel(source), types
 
@@ -59,6 +59,7 @@ def test_a_fused_kernel_rounds_every_operation() -> None:
     function, types = kernel()
     machine, llvm = anew(function, types)
     assert "fmul double" in llvm
+    assert "fmul <8 x double>" in llvm
     assert not FUSED.findall(machine)
     assert not RELAXED.findall(llvm)
     _, licensed = anew(function, types, fastmath=True)

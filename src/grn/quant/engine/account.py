@@ -100,6 +100,12 @@ def open_account(a: MutableSequence[float], cash: float) -> None:
     a[STOPPED] = -1.0
 
 
+def copy_account(a: Sequence[float], b: MutableSequence[float]) -> None:
+    """Make `b` what `a` is."""
+    for k in range(SLOTS):
+        b[k] = a[k]
+
+
 def worth(a: Sequence[float], price: float, r: Sequence[float]) -> float:
     """Equity at a price: cash and position."""
     return a[CASH] + a[UNITS] * price * r[MULTIPLIER]

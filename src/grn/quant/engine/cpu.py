@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache
 from types import ModuleType
 from typing import Any
@@ -20,13 +21,15 @@ import numpy.typing as npt
 from grn.kit.errors import UsageError
 from grn.kit.files import sha256_hex, write_atomic
 from grn.kit.paths import cache_dir
-from grn.quant.engine.emit import print_kernel
+from grn.quant.engine.ahead import mark_rows, print_kernel
 from grn.quant.engine.market import build_market
 from grn.quant.engine.plan import Grid, Layout, Plan, build_table, chunks
 from grn.quant.engine.terms import write_terms
 from grn.quant.metrics.accumulators import accumulator_names
 from grn.quant.schema import Bars
 from grn.quant.strategy.rules import Rules
+
+Array = npt.NDArray[np.float64]
 
 LANES = 64
 """Combinations per task: small enough to balance threads, large enough to make a task's overhead vanish."""
@@ -52,42 +55,88 @@ def run(
     *,
     threads: int,
     progress: Callable[[int], None] | None = None,
-) -> npt.NDArray[np.float64]:
-    """Accumulators of every combination on one symbol: float64 [C, accumulators].
+) -> Array:
+    """Accumulators of every combination on one symbol: float64 [C, accumulators] (see `run_all`)."""
+    return run_all(plan, layout, grid, [bars], rules, groups, threads=threads, progress=progress)[0]
 
-    The bytes do not depend on `threads`: a combination is computed by one thread, alone.  `progress` is
-    called in this thread with the number of combinations just finished.
+
+def run_all(
+    plan: Plan,
+    layout: Layout,
+    grid: Grid,
+    bars: Sequence[Bars],
+    rules: Rules,
+    groups: Sequence[str],
+    *,
+    threads: int,
+    progress: Callable[[int], None] | None = None,
+) -> list[Array]:
+    """Accumulators of every combination on every symbol: float64 [C, accumulators] each.
+
+    The bytes do not depend on `threads`: a combination is computed by one thread, alone.  While they run one
+    symbol, this thread prepares the next one's series.  `progress` is called in this thread with the number
+    of combinations just finished.
 
     Raises
     ------
     UsageError
         `threads` is not a whole number of at least 1.
     """
-    from grn.quant.engine.compiled import prepare
-
     check_threads(threads)
-    kernel = compile_kernel(print_kernel(plan, grid.params, groups, rules))
-    table = build_table(plan, layout, bars)
-    market = build_market(bars, rules)
-    form, terms = np.array(plan.form.numbers), np.array(write_terms(rules))
-    out = np.empty((len(grid), len(accumulator_names(groups))))
+    source = print_kernel(plan, grid.params, groups, rules)
+    kernel = compile_kernel(source)
+    fixed = np.array(write_terms(rules)), np.array(plan.form.numbers), rules.cash
     params = grid.values if grid.values.shape[1] else np.zeros((len(grid), 1))
-
-    def arguments(first: int, last: int) -> tuple[object, ...]:
-        books = plan.form.open_books()
-        return (table, layout.rows, params, market, form, terms, rules.cash, first, last, *books, out)
-
-    prepare(kernel, arguments(0, 0))
-
-    def task(span: tuple[int, int]) -> None:
-        kernel(*arguments(*span))
-
+    rows, width = mark_rows(source), len(accumulator_names(groups))
     spans = list(chunks(len(grid), LANES))
-    with ThreadPoolExecutor(threads) as pool:
-        for span, _ in zip(spans, pool.map(task, spans) if threads > 1 else map(task, spans), strict=True):
+    found: list[Array] = []
+    running: list[tuple[int, Future[None]]] = []
+
+    def finish() -> None:
+        for size, future in running:
+            future.result()
             if progress is not None:
-                progress(span[1] - span[0])
-    return out
+                progress(size)
+        running.clear()
+
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for one in bars:
+                arrays = build_table(plan, layout, one), layout.rows, params, build_market(one, rules), *fixed
+                out = np.empty((len(grid), width))
+                work = _Work(kernel, arrays, out, rows, len(one))
+                if not found:
+                    work.prepare()
+                finish()
+                running += [(last - first, pool.submit(work, first, last)) for first, last in spans]
+                found.append(out)
+            finish()
+        finally:
+            for _, future in running:
+                future.cancel()
+    return found
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One symbol's combinations: called with a range of them."""
+
+    kernel: Callable[..., None]
+    arrays: tuple[object, ...]
+    out: Array
+    rows: int
+    n_bars: int
+
+    def __call__(self, first: int, last: int) -> None:
+        marks = np.zeros((self.rows, 8 + 8 * -(-self.n_bars // 64)), dtype=np.uint8)
+        self.kernel(*self.arrays, first, last, marks, marks.view(np.int64), self.out)
+
+    def prepare(self) -> None:
+        """Load or compile the kernel for arguments like these."""
+        from grn.quant.engine.compiled import prepare
+
+        marks = np.zeros((1, 8), dtype=np.uint8)
+        prepare(self.kernel, (*self.arrays, 0, 0, marks, marks.view(np.int64), self.out))
 
 
 @lru_cache(maxsize=512)
@@ -95,6 +144,7 @@ def compile_kernel(source: str) -> Callable[..., None]:
     """Import a printed kernel from the cache, writing it there first if it is new or damaged."""
     import numba
 
+    from grn.quant.engine import vectors
     from grn.quant.engine.compiled import DIGEST, functions
 
     text = HEADER + source
@@ -103,8 +153,7 @@ def compile_kernel(source: str) -> Callable[..., None]:
     if not (path.exists() and path.read_bytes() == text.encode()):
         write_atomic(path, text, make_parents=True)
     module = ModuleType(name)
-    module.__file__ = str(path)
-    module.__dict__.update(functions)
+    module.__dict__.update({**vectors.__dict__, **functions, "__name__": name, "__file__": str(path)})
     # Numba's cache finds the globals of a function again by the name of its module.
     sys.modules[name] = module
     # The text itself, not the file: between a write and an import lies no byte code that could be damaged.

@@ -5,9 +5,9 @@ market and the accumulators in one pass, nothing kept per bar.  It does what `en
 compiled functions wherever money moves, and skips only what cannot change a bit: while no position is held,
 equity and peak stand still and every return is exactly zero; a rule that cannot act is not printed.
 
-The hot loop keeps a copy of cash, position and nearest levels in variables; after anything that changes the
-account it reads them again.  Two kernels with the same text are the same kernel: the text is the cache key
-(`engine.cpu`).
+The loop keeps a copy of cash, position and nearest levels in variables; after anything that changes the
+account it reads them again.  The plain kernel visits every bar (the card runs it); the cpu engine's
+(`ahead`) prints the same order of events for the bars on which something can happen.
 """
 
 from __future__ import annotations
@@ -29,6 +29,12 @@ from grn.quant.strategy.strategy import is_never
 KERNEL_ARGUMENTS: Final = (
     "table, rows, params, market, form, terms, initial, first, last, account, ticket, levels, log, out"
 )
+COLUMNS: Final = {
+    "open_": market.OPEN, "high": market.HIGH, "low": market.LOW, "close": market.CLOSE,
+    "fill": market.FILL, "volume": market.VOLUME, "dividends": market.DIVIDENDS, "splits": market.SPLITS,
+    "funding": market.FUNDING, "years": market.YEARS,
+}  # fmt: skip
+"""Names of the market's columns in a kernel."""
 ACT: Final = "act(account, terms, form, ticket, levels, {action}, fill[t], True, volume[t], t, log)"
 
 
@@ -42,17 +48,26 @@ class Features:
     trails: bool
     order: bool
     carries: bool
+    timed: bool
     imposes: bool
     """Whether something can stand above the signals: a time stop, a stop that fills late, scarce volume."""
-    plain: bool
-    """Whether conflicting signals cancel and a position is neither added to nor reduced."""
     margin: bool
+    sides: int
+    """1 or -1: entries and exits of that side only, each deciding by itself; 2: anything else."""
+    apart: bool = False
+    """Whether seldom calls are to work on a copy of the account, so that it need not lie in memory."""
 
 
 def find_features(plan: Plan, rules: Rules) -> Features:
     """What the form and the rules make necessary."""
     n = plan.form.numbers
     levels = n[forms.STOPS] > 0.0
+    plain = rules.conflicts == Conflicts() and rules.accumulate == "no"
+    long_entry, long_exit, short_entry, short_exit = map(is_never, plan.signals)
+    one_sided = plain and not n[forms.ORDER]
+    sides = 1 if one_sided and short_entry and short_exit else 2
+    if one_sided and long_entry and long_exit and sides == 2:
+        sides = -1
     by_signal = "signal" in (rules.stop_rules.stop_fill, rules.stop_rules.target_fill)
     return Features(
         at_next=rules.at_next_bar,
@@ -61,16 +76,17 @@ def find_features(plan: Plan, rules: Rules) -> Features:
         trails=n[forms.TRAILS] > 0.0,
         order=n[forms.ORDER] > 0.0,
         carries=n[forms.CARRIES] > 0.0,
+        timed=n[forms.TIMED] > 0.0,
         imposes=n[forms.TIMED] > 0.0
         or rules.volume_share is not None
         or (levels and (by_signal or rules.stop_rules.after == "skip")),
-        plain=rules.conflicts == Conflicts() and rules.accumulate == "no",
         margin=rules.margin is not None and rules.margin.maintenance > 0.0,
+        sides=sides,
     )
 
 
-def print_kernel(plan: Plan, params: Sequence[Param], groups: Sequence[str], rules: Rules) -> str:
-    """Source of the kernel for this plan, these accumulator groups and rules of this kind.
+def print_plain_kernel(plan: Plan, params: Sequence[Param], groups: Sequence[str], rules: Rules) -> str:
+    """Source of the kernel that visits every bar, for this plan, these accumulator groups and such rules.
 
     The kernel takes `KERNEL_ARGUMENTS`: table float64 [rows, pad + T], rows int32 [C, leaves], params
     float64 [C, P], the market's columns, form and rules as numbers, the range of combinations, the account
@@ -80,17 +96,36 @@ def print_kernel(plan: Plan, params: Sequence[Param], groups: Sequence[str], rul
     printer = Printer(plan, params)
     has = set(groups)
     f = find_features(plan, rules)
+    action, exits = _choice(printer, plan, f)
+    body = print_events(plan, printer, has, f, action, exits)
+    return "\n".join([*_head(plan, params, has, f), *indent(12, body), *print_tail(groups)]) + "\n"
+
+
+def print_events(
+    plan: Plan, printer: Printer, has: set[str], f: Features, action: Sequence[str], exits: tuple[str, str]
+) -> list[str]:
+    """The order of events on bar `t`.
+
+    Parameters
+    ----------
+    action
+        Lines that set `action` from the signals.
+    exits
+        Names of the exit conditions, long and short, where a working order is to be taken back.
+    """
     body = [*_overnight(f), *_range(f)]
     if f.at_next:
         body += _execution(f)
-    body += [*_levels(f), *_working(f), *_trailing(f), *_decision(printer, plan, f)]
+    body += [*_levels(f), *_working(f), *_trailing(f), *action, *_above_signals(f, exits)]
+    if plan.form.asked:
+        body += _ticket(printer, plan, f)
     if not f.at_next:
         body += _execution(f)
-    body += _close(f, has)
-    return "\n".join([*_head(plan, params, has, f), *_indent(12, body), *_tail(groups)]) + "\n"
+    return body + _close(f, has)
 
 
-def _indent(n: int, lines: Iterable[str]) -> list[str]:
+def indent(n: int, lines: Iterable[str]) -> list[str]:
+    """Lines `n` places further in."""
     return [f"{' ' * n}{line}" for line in lines]
 
 
@@ -98,15 +133,10 @@ def _head(plan: Plan, params: Sequence[Param], has: set[str], f: Features) -> li
     """From the arguments to the first bar."""
     used = sorted({p.name for p in params})
     position = {p.name: i for i, p in enumerate(params)}
-    columns = {
-        "open_": market.OPEN, "high": market.HIGH, "low": market.LOW, "close": market.CLOSE,
-        "fill": market.FILL, "volume": market.VOLUME, "dividends": market.DIVIDENDS, "splits": market.SPLITS,
-        "funding": market.FUNDING, "years": market.YEARS,
-    }  # fmt: skip
     peaks = has & {"drawdown", "duration"}
     return [
         f"def kernel({KERNEL_ARGUMENTS}):",
-        *(f"    {name} = market[{k}]" for name, k in columns.items()),
+        *(f"    {name} = market[{k}]" for name, k in COLUMNS.items()),
         "    n = close.shape[0]",
         f"    multiplier = terms[{places.MULTIPLIER}]",
         *([f"    maintenance = terms[{places.MAINTENANCE}]"] if f.margin else []),
@@ -115,10 +145,10 @@ def _head(plan: Plan, params: Sequence[Param], has: set[str], f: Features) -> li
         *(f"        a{i} = table[rows[c, {i}]]" for i in range(len(plan.leaves))),
         *(f"        p{position[name]} = params[c, {position[name]}]" for name in used),
         "        open_account(account, initial)",
-        *_indent(8, _reload(f)),
+        *indent(8, print_reload(f)),
         "        equity = initial",
         "        previous = initial",
-        *(f"        {name} = 0.0" for name in _sums(has)),
+        *(f"        {name} = 0.0" for name in sums_of(has)),
         *(f"        {name} = initial" for name in (("peak", "dd_peak", "dd_trough") if peaks else ())),
         *(["        below_since = -1", "        dd_longest = 0"] if "duration" in has else []),
         "        action = 0",
@@ -128,13 +158,13 @@ def _head(plan: Plan, params: Sequence[Param], has: set[str], f: Features) -> li
     ]
 
 
-def _sums(has: set[str]) -> list[str]:
+def sums_of(has: set[str]) -> list[str]:
     """Accumulators that the kernel itself sums up, from zero."""
     others = {"equity", "dd_peak", "dd_trough", "dd_bars", *slots.TALLIES}
     return [n for n in accumulator_names(has) if n not in others]
 
 
-def _reload(f: Features) -> list[str]:
+def print_reload(f: Features) -> list[str]:
     """Read what the loop keeps of the account again."""
     kept = [("cash", slots.CASH), ("position", slots.UNITS)]
     kept += [("lower", slots.LOWER), ("upper", slots.UPPER)] if f.levels else []
@@ -143,14 +173,29 @@ def _reload(f: Features) -> list[str]:
     return [f"{name} = account[{slot}]" for name, slot in kept]
 
 
+def _seldom(f: Features, call: str) -> list[str]:
+    """A call that few bars make, of a function too long to be compiled into the loop."""
+    if not f.apart:
+        return [call]
+    for name, other in (("(account, ", "(aside, "), (" terms, ", " numbers, "), (" form, ", " shape, ")):
+        call = call.replace(name, other)
+    return ["copy_account(account, aside)", call, "copy_account(aside, account)"]
+
+
 def _overnight(f: Features) -> list[str]:
     if not f.carries:
         return []
     return [
         "if t > 0 and (position != 0.0 or splits[t] != 1.0):",
-        "    hold(account, terms, form, ticket, levels, close[t - 1], open_[t], years[t], splits[t],"
-        " dividends[t], funding[t])",
-        *_indent(4, _reload(f)),
+        *indent(
+            4,
+            _seldom(
+                f,
+                "hold(account, terms, form, ticket, levels, close[t - 1], open_[t], years[t], splits[t],"
+                " dividends[t], funding[t])",
+            ),
+        ),
+        *indent(4, print_reload(f)),
     ]
 
 
@@ -169,14 +214,16 @@ def _execution(f: Features) -> list[str]:
     ]
     passed = [
         "    if position != 0.0 and (opening <= lower or opening >= upper):",
-        "        judge_levels(account, terms, form, levels, opening, opening, opening, t, log)",
+        *indent(
+            8, _seldom(f, "judge_levels(account, terms, form, levels, opening, opening, opening, t, log)")
+        ),
     ]
     return [
         "if action != 0:",
         "    moved = True",
         *(passed if f.levels and f.at_next and not f.at_open else []),
         f"    opened = {ACT.format(action='action')}",
-        *_indent(4, _reload(f)),
+        *indent(4, print_reload(f)),
         *(inside if f.levels and f.at_next and not f.at_open else []),
     ]
 
@@ -187,8 +234,10 @@ def _levels(f: Features) -> list[str]:
     return [
         "if position != 0.0 and (lowest <= lower or highest >= upper):",
         "    moved = True",
-        "    judge_levels(account, terms, form, levels, opening, lowest, highest, t, log)",
-        *_indent(4, _reload(f)),
+        *indent(
+            4, _seldom(f, "judge_levels(account, terms, form, levels, opening, lowest, highest, t, log)")
+        ),
+        *indent(4, print_reload(f)),
     ]
 
 
@@ -202,10 +251,16 @@ def _working(f: Features) -> list[str]:
     ]
     return [
         "if working != 0.0:",
-        "    seen = work_order(account, terms, form, ticket, levels, open_[t], high[t], low[t], close[t],"
-        " volume[t], t, log)",
+        *indent(
+            4,
+            _seldom(
+                f,
+                "seen = work_order(account, terms, form, ticket, levels, open_[t], high[t], low[t], close[t],"
+                " volume[t], t, log)",
+            ),
+        ),
         "    moved = True",
-        *_indent(4, _reload(f)),
+        *indent(4, print_reload(f)),
         *(seen if f.levels else []),
     ]
 
@@ -218,40 +273,39 @@ def _trailing(f: Features) -> list[str]:
         "    mark = close[t] if trails_close else highest",
         "    if mark > best:",
         "        trail_levels(account, terms, form, levels, mark)",
-        *_indent(8, _reload(f)),
+        *indent(8, print_reload(f)),
         "elif position < 0.0:",
         "    mark = close[t] if trails_close else lowest",
         "    if mark < best:",
         "        trail_levels(account, terms, form, levels, mark)",
-        *_indent(8, _reload(f)),
+        *indent(8, print_reload(f)),
     ]
 
 
-def _decision(printer: Printer, plan: Plan, f: Features) -> list[str]:
-    """Code that sets `action` from the signals and the position held, and fills in the ticket of an entry."""
+def _choice(printer: Printer, plan: Plan, f: Features) -> tuple[list[str], tuple[str, str]]:
+    """Code that sets `action` from the conditions on this bar and the position held; names of the exits."""
     long_entry, long_exit, short_entry, short_exit = plan.signals
-    has_long = not (is_never(long_entry) and is_never(long_exit))
-    has_short = not (is_never(short_entry) and is_never(short_exit))
-    lines = ["action = 0"]
-    if (has_long and has_short) or not f.plain or f.order:
+    if f.sides == 2:
         block = Block(printer, 0)
         names = [block.value(signal) for signal in plan.signals]
-        lines += [*block.lines, f"action = decide(position, {', '.join(names)}, terms)"]
-    elif has_short:
-        lines += _one_sided(printer, short_entry, short_exit, "-1")
-    else:
-        lines += _one_sided(printer, long_entry, long_exit, "1")
+        lines = [*block.lines, f"action = decide(position, {', '.join(names)}, terms)"]
+        return ["action = 0", *lines], (names[1], names[3])
+    entry, leave, code = (short_entry, short_exit, "-1") if f.sides < 0 else (long_entry, long_exit, "1")
+    return ["action = 0", *_one_sided(printer, entry, leave, code)], ("", "")
+
+
+def _above_signals(f: Features, exits: tuple[str, str]) -> list[str]:
+    """What stands above the signals, and takes back an order that waits."""
+    lines = []
     if f.imposes:
         # It changes nothing for an account that was flat all bar.
         lines += ["if position != 0.0 or moved:", "    action = impose(account, terms, form, action, t)"]
     if f.order:
         lines += [
             "if working != 0.0:",
-            f"    cancel_order(account, {names[1]}, {names[3]})",
+            f"    cancel_order(account, {exits[0]}, {exits[1]})",
             f"    working = account[{slots.WORKING}]",
         ]
-    if plan.form.asked:
-        lines += _ticket(printer, plan, f)
     return lines
 
 
@@ -302,14 +356,14 @@ def _close(f: Features, has: set[str]) -> list[str]:
 
     def forced(why: str) -> list[str]:
         return [
-            f"liquidate(account, terms, close[t], {kind[why]}, t, log)",
-            *_reload(f),
+            *_seldom(f, f"liquidate(account, terms, close[t], {kind[why]}, t, log)"),
+            *print_reload(f),
             "equity = cash",
         ]
 
     margin = [
         "elif position != 0.0 and equity < maintenance * abs(position) * close[t] * multiplier:",
-        *_indent(4, forced("margin")),
+        *indent(4, forced("margin")),
     ]
     returns = has & {"moments", "shape", "downside", "omega"}
     body = [
@@ -317,16 +371,16 @@ def _close(f: Features, has: set[str]) -> list[str]:
         "ruined = equity <= 0.0",
         "if ruined:",
         "    if position != 0.0:",
-        *_indent(8, forced("ruin")),
+        *indent(8, forced("ruin")),
         *(margin if f.margin else []),
         *(["r = equity / previous - 1.0", *_returns(has)] if returns else []),
         "previous = equity",
-        *(_peaks(has) if has & {"drawdown", "duration"} else []),
+        *(print_peaks(has) if has & {"drawdown", "duration"} else []),
         *(["if position != 0.0:", "    bars_in += 1.0"] if "exposure" in has else []),
         "if ruined:",
         "    break",
     ]
-    return ["if position != 0.0 or moved:", *_indent(4, body)]
+    return ["if position != 0.0 or moved:", *indent(4, body)]
 
 
 def _returns(has: set[str]) -> list[str]:
@@ -345,7 +399,8 @@ def _returns(has: set[str]) -> list[str]:
     return body
 
 
-def _peaks(has: set[str]) -> list[str]:
+def print_peaks(has: set[str]) -> list[str]:
+    """What `equity` at the close of bar `t` does to the drawdown."""
     body = [
         "if equity > peak:",
         "    peak = equity",
@@ -366,7 +421,7 @@ def _peaks(has: set[str]) -> list[str]:
     return body
 
 
-def _tail(groups: Sequence[str]) -> list[str]:
+def print_tail(groups: Sequence[str]) -> list[str]:
     """From the last bar to the results."""
     duration = [
         "        if below_since >= 0 and n - below_since > dd_longest:",

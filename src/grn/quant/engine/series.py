@@ -6,7 +6,7 @@ and needs no test in the inner loop.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -74,6 +74,7 @@ class Evaluator:
         self.bars = bars
         self.jit = jit
         self._families: dict[Key, tuple[Array, ...]] = {}
+        self._shared: dict[Key, Callable[..., tuple[Array, ...]] | None] = {}
         self._frames: dict[str, tuple[Evaluator, npt.NDArray[np.int64]]] = {}
 
     def condition(self, node: Expr, binding: Binding) -> npt.NDArray[np.bool_]:
@@ -164,14 +165,26 @@ class Evaluator:
                 )
         raise AssertionError(f"unknown series node {type(node).__name__}")
 
-    def _indicator(self, node: Indicator, binding: Binding) -> npt.NDArray[np.float64]:
-        from grn.quant.indicators.registry import evaluate, get
+    def forget(self, node: Expr, binding: Binding) -> None:
+        """Let go of an indicator's values, unless it has given others beside them."""
+        if isinstance(node, Indicator) and len(self._families.get(_family(node, binding), ())) == 1:
+            del self._families[_family(node, binding)]
 
-        names = sorted(p.name for p in find_params(node))
-        family: Key = (node.family, tuple((n, binding[n]) for n in names))
+    def _indicator(self, node: Indicator, binding: Binding) -> npt.NDArray[np.float64]:
+        from grn.quant.indicators.registry import evaluate, get, share
+
+        family = _family(node, binding)
         if family not in self._families:
-            inputs = [self.numbers(x, binding) for x in node.inputs]
-            outputs = evaluate(node.name, inputs, _named(node, binding), jit=self.jit)
+            read = sorted({p.name for x in node.inputs for p in find_params(x)})
+            source: Key = (node.name, tuple(x.key for x in node.inputs), tuple((n, binding[n]) for n in read))
+            if self.jit and source not in self._shared:
+                self._shared[source] = share(node.name, [self.numbers(x, binding) for x in node.inputs])
+            shared = self._shared.get(source)
+            if shared is not None:
+                outputs = shared(**_named(node, binding))
+            else:
+                inputs = [self.numbers(x, binding) for x in node.inputs]
+                outputs = evaluate(node.name, inputs, _named(node, binding), jit=self.jit)
             self._families[family] = tuple(np.asarray(o, dtype=np.float64) for o in outputs)
         return self._families[family][get(node.name).outputs.index(node.output)]
 
@@ -181,6 +194,11 @@ def latch(entry: npt.NDArray[np.bool_], leave: npt.NDArray[np.bool_]) -> npt.NDA
     # The last bar on which either held decides: maximum.accumulate carries its number on.
     decided = np.maximum.accumulate(np.where(entry | leave, np.arange(len(entry)), -1))
     return np.where(decided >= 0, entry[decided] & ~leave[decided], False).astype(np.float64)
+
+
+def _family(node: Indicator, binding: Binding) -> Key:
+    names = sorted(p.name for p in find_params(node))
+    return (node.family, tuple((n, binding[n]) for n in names))
 
 
 def _named(node: Indicator, binding: Binding) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, get_args
 
 from grn.quant.strategy.costs import MOST_TIERS
@@ -43,6 +44,18 @@ SKIPS: Final = 31
 TIERS: Final = 32
 FIRST_TIER: Final = 33
 COUNT: Final = FIRST_TIER + 2 * MOST_TIERS
+
+KINDS: Final = (
+    ADDS, REDUCES, SAME, BOTH, OPPOSITE, TARGET_FIRST, STOP_FILL, TARGET_FILL, TRAILS_CLOSE, REPLACES, SKIPS,
+)  # fmt: skip
+"""Places that hold a kind of behaviour and no amount."""
+NEUTRAL: Final = (
+    {FIXED_FEE: 0.0, UNIT_FEE: 0.0, MINIMUM_FEE: 0.0, TIERS: 0.0},
+    {LOT: 0.0, TICK: 0.0, SLIPPAGE_TICKS: 0.0, MIN_UNITS: 0.0, MIN_VALUE: 0.0, MULTIPLIER: 1.0},
+    {IMPACT: 0.0, VOLUME_SHARE: 0.0},
+    {LEVERAGE: 1.0, SHORTS_LIMITED: 0.0, MAINTENANCE: 0.0, BORROW: 0.0, INTEREST: 0.0},
+)
+"""Groups of places that most rules leave alone, each with the number that says so."""
 
 SIZE_FRACTION: Final = 0
 SIZE_QUANTITY: Final = 1
@@ -89,3 +102,15 @@ def write_terms(rules: Rules) -> list[float]:
     for k, (start, fee) in enumerate(costs.tiers):
         terms[FIRST_TIER + 2 * k], terms[FIRST_TIER + 2 * k + 1] = start, fee
     return terms
+
+
+def known_terms(terms: Sequence[float]) -> dict[int, float]:
+    """Numbers that a kernel is made for: every kind, and each group of `NEUTRAL` left alone as a whole.
+
+    All others may change without another kernel.
+    """
+    known = {k: terms[k] for k in KINDS}
+    for group in NEUTRAL:
+        if all(terms[k] == v for k, v in group.items()):
+            known |= group
+    return known
