@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from grn.quant.lake.holdings import Lake
+from tests.quant.lake.binance_streams import Streams
 from tests.quant.lake.loopback import Clock, Loopback, World
 
 Place = Callable[..., Lake]
@@ -20,7 +21,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setenv("GRN_CACHE", str(tmp_path / "cache"))
     (tmp_path / "home").mkdir()
 
-    def make(server: Loopback, world: World, name: str, *, skew_ns: int = 0, timeout_s: float = 5.0) -> Lake:
+    def make(
+        server: Loopback | Streams, world: World, name: str, *, skew_ns: int = 0, timeout_s: float = 5.0
+    ) -> Lake:
         point(tmp_path / "home", name, server.url, timeout_s)
         return Lake(tmp_path / "home" / "lake", clock=Clock(world, skew_ns))
 

@@ -19,6 +19,8 @@ from grn.cli.lazy import LazyCommand, LazyGroup
         "leaks": LazyCommand("grn.cli.quant.leaks:leaks", "Look for knowledge of the future in a strategy"),
         "indicators": LazyCommand("grn.cli.quant.indicators:indicators", "List the indicators"),
         "pull": LazyCommand("grn.cli.quant.pull:pull", "Fetch market data into the lake"),
+        "record": LazyCommand("grn.cli.quant.record:record", "Record order books and trades as they come"),
+        "book": LazyCommand("grn.cli.quant.book:book", "Show a recorded order book as it was at a moment"),
         "import": LazyCommand("grn.cli.quant.import_:import_", "Take CSV or Parquet files into the lake"),
         "ls": LazyCommand("grn.cli.quant.ls:ls", "List what the lake holds"),
         "check": LazyCommand("grn.cli.quant.check:check", "Look over what the lake holds"),

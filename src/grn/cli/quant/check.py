@@ -13,7 +13,7 @@ from grn.cli.quant.series import chosen_series, moment_text, series_json
 from grn.kit.errors import ExitCode
 
 if TYPE_CHECKING:
-    from grn.quant.lake.check import Finding
+    from grn.quant.lake.findings import Finding
 
 _SHOWN = 12  # findings of a kind in one series that a table shows
 
@@ -27,7 +27,8 @@ def check(symbols: tuple[str, ...], as_json: bool) -> ExitCode:
     Checksums, order, values, gaps, zero volume, outliers, price jumps without a corporate action, clocks.
     Exit code 1 when something is wrong; what deserves a look is listed and leaves it at 0.
     """
-    from grn.quant.lake.check import WRONG, check_series
+    from grn.quant.lake.check import check_series
+    from grn.quant.lake.findings import WRONG
     from grn.quant.lake.holdings import open_lake
 
     lake = open_lake()

@@ -14,8 +14,8 @@ from grn.cli.quant.series import parse_moment
 @click.argument("symbol")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False),
               help="A .parquet, .csv or .arrow file.")  # fmt: skip
-@click.option("--kind", type=click.Choice(["bars", "trades", "quotes"]), default="bars", show_default=True,
-              help="What to write.")  # fmt: skip
+@click.option("--kind", type=click.Choice(["bars", "trades", "quotes", "book"]), default="bars",
+              show_default=True, help="What to write.")  # fmt: skip
 @click.option("--interval", default="1d", show_default=True, help="Of bars.")
 @click.option("--source", help="Needed where several sources have the symbol.")
 @click.option("--raw", is_flag=True, help="Bars as they were on the day, not adjusted for later actions.")
@@ -44,7 +44,8 @@ def export(
     if kind == "bars":
         rows = lake.bars(symbol, interval, not raw, source=source)
     else:
-        rows = lake.trades(symbol, source=source) if kind == "trades" else lake.quotes(symbol, source=source)
+        read = {"trades": lake.trades, "quotes": lake.quotes, "book": lake.book_updates}[kind]
+        rows = read(symbol, source=source)
     begin, end = parse_moment(since), parse_moment(until)
     if begin is not None:
         rows = rows.filter(pl.col("ts") >= moment(begin))

@@ -1,14 +1,15 @@
 """The data lake: market data that was fetched once, checked, and is kept where nothing gets lost.
 
-`lake` opens it; commands (``grn quant pull``, ``import``, ``ls``, ``check``, ``repair``, ``export``) fill it
-and look after it. From top to bottom:
+`lake` opens it; commands (``grn quant pull``, ``record``, ``import``, ``ls``, ``check``, ``repair``,
+``export``) fill it and look after it. From top to bottom:
 
-- `repair`, `check`, `load` (files), `export`
-- `pull` (bringing a series up to date), `gaps`
-- `holdings` (the lake as its users see it), `view` (adjusted prices)
-- `sources`, `source` (what a source has to give), `pace` (how often it is asked), `calendars`
+- `repair`, `check` (`book_check`, `findings`), `load` (files), `export`
+- `pull` (bringing a series up to date), `gaps`; `record` (several streams), `reel` (one), `intake` (journals)
+- `holdings` (the lake as its users see it), `view` (adjusted prices), `book` (of any moment)
+- `sources`, `source` and `live` (what a source or a stream has to give), `pace` (how often one is asked),
+  `calendars`
 - `store` (one series: readers and its one writer), `mend`, `room`
-- `manifest`, `parquet`, `series`, `kinds`, `interval`, `spans`
+- `manifest`, `parquet`, `journal`, `series`, `kinds`, `interval`, `spans`
 """
 
 from __future__ import annotations

@@ -6,26 +6,27 @@ and a person should know.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Final
 
 import polars as pl
 
 from grn.kit.errors import DataError
+from grn.quant.lake.book_check import check_book
 from grn.quant.lake.calendars import ALWAYS, calendar_of
+from grn.quant.lake.findings import LOOK, WRONG, Finding
 from grn.quant.lake.gaps import MISSING, find_gaps
 from grn.quant.lake.holdings import Lake
+from grn.quant.lake.intake import is_recorded
 from grn.quant.lake.interval import NS, is_daily, length_ns
+from grn.quant.lake.journal import find_journals
 from grn.quant.lake.kinds import TS
 from grn.quant.lake.load import IMPORTED
 from grn.quant.lake.manifest import Manifest
 from grn.quant.lake.mend import damaged_parts
 from grn.quant.lake.series import Series
 from grn.quant.lake.store import Store
-
-WRONG: Final = "wrong"
-LOOK: Final = "look"
 
 _SKEW_NS: Final = 5 * NS
 _SPIKE: Final = 10.0
@@ -34,35 +35,6 @@ _JUMP: Final = 1.4
 """Overnight price ratio that wants an explanation."""
 _SPLITS: Final = (1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 8.0, 10.0, 15.0, 20.0, 25.0, 30.0, 50.0, 100.0)
 _SPLIT_TOLERANCE: Final = 0.05
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something that was found.
-
-    Attributes
-    ----------
-    series
-        Where.
-    level
-        ``wrong`` or ``look``.
-    what
-        ``checksum``, ``manifest``, ``order``, ``value``, ``gap``, ``zero volume``, ``outlier``, ``jump``,
-        ``skew``, ``behind``, ``revised``.
-    ts_ns
-        When, or when first; ``None`` where it is of no moment.
-    count
-        How many.
-    detail
-        In words.
-    """
-
-    series: Series
-    level: str
-    what: str
-    ts_ns: int | None
-    count: int
-    detail: str
 
 
 def check_series(lake: Lake, series: Series) -> list[Finding]:
@@ -78,9 +50,18 @@ def check_series(lake: Lake, series: Series) -> list[Finding]:
     ]
     if not found and manifest.rows:
         found += _structure(store, manifest)
-        found += _bars(store, manifest) if series.kind == "bars" else _others(store, manifest)
+        found += _CHECKS.get(series.kind, _others)(store, manifest)
     found += _clock(store, manifest, lake)
+    found += _journals(store)
     return sorted(found, key=lambda one: (one.level != WRONG, one.what, one.ts_ns or 0))
+
+
+def _journals(store: Store) -> Iterator[Finding]:
+    """Journals of a recorder that is no more."""
+    waiting = [] if is_recorded(store) else find_journals(store.folder)
+    if waiting:
+        detail = f"a recording was cut off: {len(waiting)} journals wait for grn quant repair"
+        yield Finding(store.series, WRONG, "journal", None, len(waiting), detail)
 
 
 def _structure(store: Store, manifest: Manifest) -> Iterator[Finding]:
@@ -191,6 +172,12 @@ def _others(store: Store, manifest: Manifest) -> Iterator[Finding]:
     ).collect(engine="streaming")
     if bad.height:
         yield _summary(series, WRONG, "value", bad, "prices or amounts that cannot be")
+    for since, until in (
+        store.table(manifest, "gaps")
+        .select(pl.col("ts").to_physical(), pl.col("until").dt.strftime("%Y-%m-%dT%H:%M:%S"))
+        .rows()
+    ):
+        yield Finding(series, LOOK, "gap", since, 1, f"nobody listened until {until}")
     if manifest.facts.get("numbered") == "yes":
         step = pl.col("id").cast(pl.Int64).diff()
         holes = rows.select("ts", step=step).filter(pl.col("step") > 1).collect(engine="streaming")
@@ -204,6 +191,11 @@ def _others(store: Store, manifest: Manifest) -> Iterator[Finding]:
                 lost,
                 f"{lost} trades are missing by number",
             )
+
+
+_CHECKS: Final[Mapping[str, Callable[[Store, Manifest], Iterator[Finding]]]] = MappingProxyType(
+    {"bars": _bars, "book": check_book}
+)
 
 
 def _clock(store: Store, manifest: Manifest, lake: Lake) -> Iterator[Finding]:

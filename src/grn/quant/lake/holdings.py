@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from difflib import get_close_matches
 from functools import cached_property
 from os import PathLike
@@ -15,6 +16,7 @@ from grn.kit.clock import Clock, SystemClock
 from grn.kit.config import load_settings
 from grn.kit.errors import UsageError
 from grn.kit.paths import grn_home
+from grn.quant.lake.book import Stamp, book_at, find_breaks, messages
 from grn.quant.lake.interval import is_daily, parse_interval
 from grn.quant.lake.kinds import TS
 from grn.quant.lake.room import Room
@@ -133,8 +135,16 @@ class Lake:
             rows = adjust(rows, store.table(manifest, "actions"), zone)
         return _named(rows, symbol)
 
-    def trades(self, symbol: str, *, source: str | None = None) -> pl.LazyFrame:
-        """Give trades, in the order in which they happened.
+    def trades(self, symbol: str, *, received: bool = False, source: str | None = None) -> pl.LazyFrame:
+        """Give trades, in the order in which they happened, pulled or recorded.
+
+        Parameters
+        ----------
+        symbol, source
+            As for `bars`.
+        received
+            Also give the column ``received``: this machine's time at which a trade came over a websocket,
+            null for trades that were pulled.
 
         Returns
         -------
@@ -147,7 +157,8 @@ class Lake:
         UsageError
             There is no such series.
         """
-        return self._rows(symbol, "trades", source)
+        rows = self._rows(symbol, "trades", source)
+        return rows if received else rows.drop("received")
 
     def quotes(self, symbol: str, *, source: str | None = None) -> pl.LazyFrame:
         """Give best bid and ask: ``ts``, ``symbol``, ``bid``, ``bid_size``, ``ask``, ``ask_size``.
@@ -159,6 +170,63 @@ class Lake:
         """
         return self._rows(symbol, "quotes", source)
 
+    def book(
+        self,
+        symbol: str,
+        at: int | datetime | None = None,
+        *,
+        by: Stamp = "ts",
+        source: str | None = None,
+    ) -> pl.DataFrame:
+        """Make the order book of a moment from what was recorded.
+
+        Parameters
+        ----------
+        symbol, source
+            As for `bars`.
+        at
+            The moment, changes at that very moment included: nanoseconds since 1970 UTC, or a datetime with a
+            time zone. ``None``: the last one that was recorded.
+        by
+            Whose time: ``ts`` is the exchange's, ``received`` this machine's; the second gives the book as it
+            was known here.
+
+        Returns
+        -------
+        DataFrame
+            ``side`` (``bid``, ``ask``), ``price``, ``amount``: bids from the best down, then asks from the
+            best up. Levels beyond the exchange's snapshot are those that have changed since.
+
+        Raises
+        ------
+        UsageError
+            There is no such recording.
+        DataError
+            The book is not known at that moment; `book_gaps` says why.
+        """
+        store = self.store(self.find(symbol, "book", None, source))
+        if isinstance(at, datetime):
+            if at.tzinfo is None:
+                raise UsageError("a moment needs its time zone", seen=str(at), hint="tzinfo=datetime.UTC")
+            at = int(pl.Series([at]).dt.convert_time_zone("UTC").dt.epoch("ns")[0])
+        return book_at(store, store.manifest().parts, at, by)
+
+    def book_updates(self, symbol: str, *, source: str | None = None) -> pl.LazyFrame:
+        """Give what was recorded of an order book, a row per level; `grn.quant.lake.book` has the columns.
+
+        Rows are in the order of ``ts``; that in which they came is the order of ``seq``, ``line``.
+
+        Raises
+        ------
+        UsageError
+            There is no such recording.
+        """
+        return self._rows(symbol, "book", source)
+
+    def book_gaps(self, symbol: str, *, source: str | None = None) -> pl.DataFrame:
+        """Give the times at which a recorded book is not known: ``ts``, ``until``, ``why``, ``missed``."""
+        return find_breaks(messages(self._rows(symbol, "book", source)))
+
     def actions(self, symbol: str, interval: str = "1d", *, source: str | None = None) -> pl.DataFrame:
         """Give corporate actions: ``ts`` (ex-date at 00:00 UTC), ``action``, ``value``."""
         return self._table(symbol, interval, source, "actions")
@@ -167,12 +235,16 @@ class Lake:
         """Give what the source changed afterwards: ``ts``, ``field``, ``seen``, ``was``, ``now``."""
         return self._table(symbol, interval, source, "revisions")
 
-    def gaps(self, symbol: str, interval: str, *, source: str | None = None) -> pl.DataFrame:
-        """Give what is expected and not there: ``ts``, ``until``, ``state``, ``asked``."""
+    def gaps(self, symbol: str, interval: str | None = None, *, source: str | None = None) -> pl.DataFrame:
+        """Give what is expected and not there: ``ts``, ``until``, ``state``, ``asked``.
+
+        Without an interval: of trades, the times at which nobody listened.
+        """
         return self._table(symbol, interval, source, "gaps")
 
-    def _table(self, symbol: str, interval: str, source: str | None, name: str) -> pl.DataFrame:
-        store = self.store(self.find(symbol, "bars", interval, source))
+    def _table(self, symbol: str, interval: str | None, source: str | None, name: str) -> pl.DataFrame:
+        kind = "trades" if interval is None else "bars"
+        store = self.store(self.find(symbol, kind, interval, source))
         return store.table(store.manifest(), name)
 
     def _rows(self, symbol: str, kind: str, source: str | None) -> pl.LazyFrame:

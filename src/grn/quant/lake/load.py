@@ -48,7 +48,7 @@ _ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "ask": ("ask", "askprice", "bestask"),
     "ask_size": ("asksize", "askqty", "askquantity", "askvolume"),
 }
-_OPTIONAL: Final = {"volume", "side", "bid_size", "ask_size"}
+_OPTIONAL: Final = {"volume", "side", "bid_size", "ask_size", "received"}
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -60,6 +60,13 @@ def write_part(folder: Path, group: str, frame: pl.DataFrame, data: bytes) -> Pa
     return part
 
 
+def scan(paths: Sequence[Path], kind: Kind) -> pl.LazyFrame:
+    """Open files lazily; a column that they are too old to have is null."""
+    return pl.scan_parquet(
+        list(paths), glob=False, schema=kind.schema, missing_columns="insert", extra_columns="ignore"
+    )
+
+
 def read_part(folder: Path, part: Part, kind: Kind) -> pl.DataFrame:
     """Read a whole part.
 
@@ -70,7 +77,7 @@ def read_part(folder: Path, part: Part, kind: Kind) -> pl.DataFrame:
     """
     path = folder / part.name
     try:
-        return kind.fit(pl.read_parquet(path, columns=list(kind.columns)))
+        return scan([path], kind).collect()
     except (PolarsError, OSError) as error:
         raise DataError(
             f"{path} cannot be read",

@@ -9,7 +9,9 @@ from typing import Final
 
 from grn.kit.errors import DataError, MissingError
 from grn.kit.files import make_dir
+from grn.quant.lake.book import break_after
 from grn.quant.lake.holdings import Lake
+from grn.quant.lake.intake import recover_idle
 from grn.quant.lake.load import IMPORTED
 from grn.quant.lake.mend import damaged_parts, rebuild
 from grn.quant.lake.pace import Sleep
@@ -79,7 +81,13 @@ def _repair(
         put_aside = _put_aside(writer)
         if {"actions"} & set(put_aside.values()) and before.first_ns is not None:
             whole = [(before.first_ns, (before.last_ns or before.first_ns) + 1)]
+    recover_idle(store, wait_s)
     names = tuple(put_aside)
+    if series.kind == "book":
+        lost = MissingError(
+            f"{series} was recorded: what is damaged cannot be fetched again", seen=", ".join(names) or None
+        )
+        return Repaired(series, names, rebuilt, Failed(series, lost) if names else None)
     if series.source == IMPORTED:
         error = MissingError(
             f"{series} was imported: there is no source to fetch it from",
@@ -104,6 +112,8 @@ def _put_aside(writer: Writer) -> dict[str, str]:
             path.rename(store.folder / ASIDE / part.name)
         if table == store.kind.name:
             writer.drop(part)
+            if store.kind.name == "book":
+                writer.merge(break_after(store, writer.manifest, part.first_ns))
         else:
             beside = {name: one for name, one in writer.manifest.beside.items() if name != table}
             writer.manifest = replace(writer.manifest, beside=beside)

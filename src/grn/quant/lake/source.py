@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import polars as pl
 
@@ -38,6 +38,9 @@ class SourceSettings:
     ----------
     base_url
         Ask this address instead of the source's own: a mirror such as ``https://data-api.binance.vision``.
+    stream_url
+        The same for what is streamed, such as ``wss://data-stream.binance.vision``; default the host of
+        ``base_url``.
     per_s
         Requests a second, over all processes. The limiter of `ccxt`, which knows what the exchange allows,
         stays on; only a larger number given here loosens it, for a mirror that allows more.
@@ -48,6 +51,7 @@ class SourceSettings:
     """
 
     base_url: str | None = None
+    stream_url: str | None = None
     per_s: float = 4.0
     timeout_s: float = 20.0
     tries: int = 6
@@ -55,6 +59,8 @@ class SourceSettings:
     def __post_init__(self) -> None:
         if self.base_url is not None and not self.base_url.startswith(("http://", "https://")):
             raise UsageError("base_url is no address", seen=self.base_url, hint="it begins with https://")
+        if self.stream_url is not None and not self.stream_url.startswith(("ws://", "wss://")):
+            raise UsageError("stream_url is no address", seen=self.stream_url, hint="it begins with wss://")
         if not (self.per_s > 0 and self.timeout_s > 0 and self.tries >= 1):
             raise UsageError(
                 "per_s, timeout_s and tries must be positive",
@@ -174,24 +180,36 @@ def find_source(name: str) -> tuple[SourceMaker, str]:
     MissingExtraError
         Its package is not installed.
     """
+    maker, argument = find_maker(name, _OWN, _GROUP, ["yfinance", "ccxt:EXCHANGE"])
+    return maker, argument
+
+
+def find_maker(
+    name: str, own: Mapping[str, tuple[str, str]], group: str, known: Sequence[str]
+) -> tuple[Any, str]:
+    """Find what makes a source or a stream: in a table of ours, else among the entry points of a group.
+
+    Raises
+    ------
+    UsageError
+        Nobody registered that name.
+    MissingExtraError
+        Its package is not installed.
+    """
     base, _, argument = name.partition(":")
-    if base in _OWN:
-        target, needs = _OWN[base]
+    if base in own:
+        target, needs = own[base]
         require_extra(needs, "data")
         module, _, attribute = target.partition(":")
-        maker: SourceMaker = getattr(import_module(module), attribute)
-        return maker, argument
-    for entry in entry_points(group=_GROUP, name=base):
-        maker = entry.load()
-        return maker, argument
-    raise UsageError(
-        "no such source of data", seen=name, hint=", ".join(["yfinance", "ccxt:EXCHANGE", *others()])
-    )
+        return getattr(import_module(module), attribute), argument
+    for entry in entry_points(group=group, name=base):
+        return entry.load(), argument
+    raise UsageError("no such source of data", seen=name, hint=", ".join([*known, *others(group)]))
 
 
-def others() -> list[str]:
-    """Names of the sources that other packages registered."""
-    return sorted(entry.name for entry in entry_points(group=_GROUP))
+def others(group: str = _GROUP) -> list[str]:
+    """Names that other packages registered."""
+    return sorted(entry.name for entry in entry_points(group=group))
 
 
 def load_source_settings(home: Path, name: str) -> SourceSettings:

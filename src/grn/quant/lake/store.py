@@ -21,7 +21,7 @@ from grn.kit.files import lock, make_dir
 from grn.quant.lake.interval import DAY_NS
 from grn.quant.lake.kinds import ACTIONS, GAPS, REVISIONS, Kind, kind_of, partition
 from grn.quant.lake.manifest import Manifest, Part, load_manifest
-from grn.quant.lake.parquet import SUFFIX, encode, read_part, write_part
+from grn.quant.lake.parquet import SUFFIX, encode, read_part, scan, write_part
 from grn.quant.lake.room import Room
 from grn.quant.lake.series import Series
 from grn.quant.lake.spans import Span, minus, union
@@ -86,7 +86,7 @@ class Store:
         ]
         if not paths:
             return self.kind.empty().lazy()
-        frame = pl.scan_parquet(paths, glob=False, schema=self.kind.schema).set_sorted("ts")
+        frame = scan(paths, self.kind).set_sorted("ts")
         if bounds is None:
             return frame
         stamp = pl.col("ts")
@@ -250,10 +250,20 @@ class Writer:
         old = self._read(touched)
         fresh = rows.join(old, on=kind.key, how="anti", nulls_equal=True)
         changed = self._changed(old, rows, rtol)
-        if fresh.is_empty() and changed.is_empty():
+        noted = self._noted(old, rows)
+        if fresh.is_empty() and changed.is_empty() and noted.is_empty():
             return Merged()
-        rest = old.join(changed, on=kind.key, how="anti", nulls_equal=True)
-        replaced = rows.join(changed, on=kind.key, how="semi", nulls_equal=True)
+        renewed = pl.concat([changed.select(kind.key), noted]).unique()
+        rest = old.join(renewed, on=kind.key, how="anti", nulls_equal=True)
+        replaced = rows.join(renewed, on=kind.key, how="semi", nulls_equal=True)
+        if kind.notes:
+            # What was noted first stays.
+            replaced = replaced.join(
+                old.select(*kind.key, *kind.notes), on=kind.key, how="left", nulls_equal=True, suffix="_was"
+            )
+            replaced = kind.fit(
+                replaced.with_columns(pl.coalesce(f"{n}_was", n).alias(n) for n in kind.notes)
+            )
         # New rows may close the space between parts that were apart: what they span becomes one part.
         self._replace(group, touched, kind.sort(pl.concat([rest, replaced, fresh])))
         return Merged(added=fresh.height, revised=changed.height)
@@ -279,6 +289,15 @@ class Writer:
                 )
             )
         return changed
+
+    def _noted(self, old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+        """Keys of rows of which something becomes known that is no value: when they were received."""
+        kind = self.store.kind
+        if not kind.notes:
+            return old.select(kind.key).clear()
+        both = old.join(new, on=kind.key, how="inner", suffix="_now", nulls_equal=True)
+        fresh = (pl.col(name).is_null() & pl.col(f"{name}_now").is_not_null() for name in kind.notes)
+        return both.filter(pl.any_horizontal(*fresh)).select(kind.key)
 
     def _read(self, parts: Sequence[Part]) -> pl.DataFrame:
         return pl.concat([read_part(self.store.folder, part, self.store.kind) for part in parts])

@@ -84,7 +84,7 @@ class Exchange:
         self.name = argument
         self.pace = pace
         self.skew_ns: int | None = None
-        self.client = getattr(ccxt, argument)(
+        self.client = self._client_class(argument)(
             {"enableRateLimit": True, "timeout": round(settings.timeout_s * 1000)}
         )
         # Its limiter counts what each request weighs with the exchange; ours is what processes share.
@@ -94,10 +94,35 @@ class Exchange:
             self.client.options["fetchMarkets"] = {"types": ["spot"]}
         if settings.base_url is not None:
             self.client.urls["api"] = _moved(self.client.urls["api"], settings.base_url)
+        if settings.stream_url is not None:
+            self.client.urls["api"]["ws"] = _moved(self.client.urls["api"]["ws"], settings.stream_url)
         self._one_by_one = asyncio.Lock()
+
+    def _client_class(self, name: str) -> Any:
+        return getattr(ccxt, name)
 
     async def open(self, series: Series, actions: pl.DataFrame) -> Feed:
         """Load the exchange's markets and find the symbol."""
+        facts = await self.find(series)
+        if series.kind == "trades":
+            return TradeFeed(self, series, facts)
+        known = self.client.timeframes or {}
+        if series.interval not in known:
+            raise UsageError(
+                f"{self.name} has no bars of this length", seen=series.interval, hint=", ".join(known)
+            )
+        return CandleFeed(self, series, facts)
+
+    async def find(self, series: Series) -> Mapping[str, str]:
+        """Load the exchange's markets and look the symbol up; returns facts about it.
+
+        Raises
+        ------
+        UsageError
+            The exchange does not know the symbol.
+        MissingError
+            It cannot be reached.
+        """
         await self.ask(self.client.load_markets)
         if series.symbol not in self.client.markets:
             near = get_close_matches(series.symbol, self.client.symbols, n=3)
@@ -106,14 +131,11 @@ class Exchange:
                 seen=series.symbol,
                 hint=f"did you mean {' or '.join(near)}?" if near else "written as in BTC/USDT",
             )
+        currency = str(self.client.market(series.symbol).get("quote") or "")
+        facts = {"calendar": ALWAYS, "currency": currency}
         if series.kind == "trades":
-            return TradeFeed(self, series)
-        known = self.client.timeframes or {}
-        if series.interval not in known:
-            raise UsageError(
-                f"{self.name} has no bars of this length", seen=series.interval, hint=", ".join(known)
-            )
-        return CandleFeed(self, series)
+            facts["numbered"] = "yes" if self.name in _BY_ID else "no"
+        return facts
 
     async def close(self) -> None:
         """Close the connections."""
@@ -195,11 +217,10 @@ class _Feed:
 
     rtol = 0.0
 
-    def __init__(self, exchange: Exchange, series: Series) -> None:
+    def __init__(self, exchange: Exchange, series: Series, facts: Mapping[str, str]) -> None:
         self._exchange = exchange
         self._series = series
-        market = exchange.client.market(series.symbol)
-        self.facts = {"calendar": ALWAYS, "currency": str(market.get("quote") or "")}
+        self.facts = facts
         self.calendar = calendar_of(ALWAYS, series.interval or "1m")
 
     @property
@@ -219,8 +240,8 @@ class _Feed:
 class CandleFeed(_Feed):
     """Candles of one market."""
 
-    def __init__(self, exchange: Exchange, series: Series) -> None:
-        super().__init__(exchange, series)
+    def __init__(self, exchange: Exchange, series: Series, facts: Mapping[str, str]) -> None:
+        super().__init__(exchange, series, facts)
         assert series.interval is not None
         self._interval = series.interval
         self._step = length_ns(series.interval)
@@ -283,11 +304,10 @@ class CandleFeed(_Feed):
 class TradeFeed(_Feed):
     """Trades of one market."""
 
-    def __init__(self, exchange: Exchange, series: Series) -> None:
-        super().__init__(exchange, series)
+    def __init__(self, exchange: Exchange, series: Series, facts: Mapping[str, str]) -> None:
+        super().__init__(exchange, series, facts)
         self._limit = exchange.page_rows("fetchTrades")
         self._by_id = _BY_ID.get(exchange.name)
-        self.facts = {**self.facts, "numbered": "yes" if self._by_id else "no"}
         self.overlap_ns = 0
 
     async def pages(self, span: Span, last: str | None) -> AsyncIterator[Page]:
@@ -383,13 +403,14 @@ def _unique(frame: pl.DataFrame, name: str) -> pl.DataFrame:
 
 
 def _moved(urls: Any, base: str) -> Any:
-    """Put every address onto another host, paths kept."""
+    """Put every address onto another host, paths kept; those of websockets stay websockets."""
     if isinstance(urls, dict):
         return {name: _moved(url, base) for name, url in urls.items()}
     if not isinstance(urls, str):
         return urls
-    to = urlsplit(base)
-    return urlunsplit(urlsplit(urls)._replace(scheme=to.scheme, netloc=to.netloc))
+    to, old = urlsplit(base), urlsplit(urls)
+    scheme = to.scheme.replace("http", "ws") if old.scheme in ("ws", "wss") else to.scheme
+    return urlunsplit(old._replace(scheme=scheme, netloc=to.netloc))
 
 
 def _between(begin: int, end: int) -> pl.Expr:

@@ -1,0 +1,159 @@
+"""Recordings that are killed: what was acknowledged is there, nothing is half there, the gap is told."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import polars as pl
+
+from grn.quant.lake.check import check_series
+from grn.quant.lake.findings import WRONG
+from grn.quant.lake.holdings import Lake
+from grn.quant.lake.journal import find_journals
+from grn.quant.lake.repair import repair
+from grn.quant.lake.series import Series
+from tests.quant.lake.binance_streams import Streams
+from tests.quant.lake.conftest import point
+from tests.quant.lake.loopback import World
+from tests.quant.lake.test_record import BEGIN_NS, SYMBOLS, compare, true_trades
+
+NIGHTLY = os.environ.get("GRN_NIGHTLY") == "1"
+KILLS = 50 if NIGHTLY else 3
+RECORDER = Path(__file__).with_name("recorder.py")
+
+
+def acknowledged(process: subprocess.Popen[str], span_s: float) -> dict[str, tuple[int, int]]:
+    """Start a recording, kill it after a while, and return what it had said was written."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("go\n")
+    process.stdin.flush()
+    child = int(process.stdout.readline())
+    killer = threading.Timer(span_s, os.kill, (child, signal.SIGKILL))
+    killer.start()
+    said: dict[str, tuple[int, int]] = {}
+    for line in process.stdout:
+        if line.strip() == "done":
+            break
+        kind, symbol, heard, last_id = line.split()
+        said[f"{kind} {symbol}"] = (int(heard), int(last_id))
+    killer.join()
+    return said
+
+
+def test_a_killed_recording_keeps_what_it_acknowledged(tmp_path: Path) -> None:
+    """SIGKILL at seeded moments of a recording of many small journals; then repair, or another recording."""
+    dice = random.Random(20261123)
+    world, stop = World(BEGIN_NS), threading.Event()
+    (tmp_path / "home").mkdir()
+    environ = {**os.environ, "GRN_HOME": str(tmp_path / "home"), "GRN_CACHE": str(tmp_path / "cache")}
+    lake = Lake(tmp_path / "home" / "lake")
+    books = {symbol: Series("book", "ccxt:binance", symbol) for symbol in SYMBOLS}
+    trades = {symbol: Series("trades", "ccxt:binance", symbol) for symbol in SYMBOLS}
+    command = [sys.executable, "-W", "ignore", str(RECORDER), str(lake.root)]
+    rows: dict[Series, int] = {}
+    heard = 0
+    with Streams(world, 11).running() as exchange:
+        point(tmp_path / "home", "ccxt:binance", exchange.url, 5.0)
+
+        def play() -> None:
+            while not stop.is_set():
+                exchange.do(exchange.step())
+                time.sleep(0.01)
+
+        playing = threading.Thread(target=play)
+        playing.start()
+        try:
+            with subprocess.Popen(
+                command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            ) as process:
+                assert process.stdout is not None
+                assert process.stdout.readline() == "ready\n"
+                for number in range(KILLS):
+                    said = acknowledged(process, dice.uniform(0.4, 2.5))
+                    heard += sum(count for count, _ in said.values())
+                    if number % 2:
+                        continue  # the next recording takes the journals in
+                    known = lake.series()
+                    mended = repair(lake, [one for one in known if one.kind == "book"])
+                    assert not any(done.put_aside for done in mended)
+                    for symbol, series in books.items():
+                        if series not in known:
+                            continue
+                        updates = lake.book_updates(symbol).collect()
+                        last = said.get(f"book {symbol}", (0, 0))[1]
+                        assert (updates["last_id"].max() or 0) >= last  # type: ignore[operator]
+                        assert updates.height >= rows.get(series, 0)
+                        rows[series] = updates.height
+                process.stdin.close()  # type: ignore[union-attr]
+        finally:
+            stop.set()
+            playing.join()
+    assert heard > 20 * KILLS
+    repair(lake, [series for series in lake.series() if series.kind == "book"])
+    for symbol, series in books.items():
+        assert {one.what for one in check_series(lake, series) if one.level == WRONG} <= {"skew"}
+        assert find_journals(lake.store(series).folder) == []
+        gaps = lake.book_gaps(symbol)
+        assert set(gaps["why"]) == {"not recorded"}
+        known_, _ = compare(lake, exchange, symbol)
+        assert known_ > 10
+        store = lake.store(trades[symbol])
+        if find_journals(store.folder):
+            continue  # of the last recording; repair would ask the exchange, which is gone
+        got = lake.trades(symbol).drop("symbol").collect()
+        truth = true_trades(exchange, symbol)
+        assert got.join(truth, on=truth.columns, how="anti").is_empty()
+        assert got["id"].is_unique().all()
+    assert not list(lake.root.rglob("*.tmp"))
+    for series in lake.series():
+        manifest = lake.store(series).manifest()
+        named = {part.name for part in (*manifest.parts, *manifest.beside.values())} | set(manifest.retired)
+        assert {path.name for path in lake.store(series).folder.glob("*.parquet")} == named
+
+
+def test_the_trades_of_a_killed_recording_come_with_the_next_pull(tmp_path: Path) -> None:
+    """`check` names journals that nobody took in; `repair` takes them in and asks for what is missing."""
+    world = World(BEGIN_NS)
+    (tmp_path / "home").mkdir()
+    environ = {**os.environ, "GRN_HOME": str(tmp_path / "home"), "GRN_CACHE": str(tmp_path / "cache")}
+    lake = Lake(tmp_path / "home" / "lake")
+    series = Series("trades", "ccxt:binance", "BTC/USDT")
+    command = [sys.executable, "-W", "ignore", str(RECORDER), str(lake.root)]
+    with Streams(world, 12).running() as exchange:
+        point(tmp_path / "home", "ccxt:binance", exchange.url, 5.0)
+        stop = threading.Event()
+
+        def play() -> None:
+            while not stop.is_set():
+                exchange.do(exchange.step())
+                time.sleep(0.01)
+
+        playing = threading.Thread(target=play)
+        playing.start()
+        with subprocess.Popen(
+            command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            said = acknowledged(process, 2.5)
+            process.stdin.close()  # type: ignore[union-attr]
+        stop.set()
+        playing.join()
+        assert said["trades BTC/USDT"][0] > 5
+        assert "journal" in {one.what for one in check_series(lake, series) if one.level == WRONG}
+        done = subprocess.run(
+            [str(Path(sys.executable).parent / "grn"), "quant", "repair", "BTC/USDT"],
+            env=environ, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    received = lake.trades("BTC/USDT", received=True).filter(pl.col("received").is_not_null()).collect()
+    assert received.height >= said["trades BTC/USDT"][0]
+    assert "journal" not in {one.what for one in check_series(lake, series)}
