@@ -36,8 +36,8 @@ def count_hybrid(root: Path) -> tuple[int, int] | None:
     lists its logical processors.
     """
     cores = _cores(root)
-    performance = _cpu_list(root / "sys/devices/cpu_core/cpus")
-    efficient = _cpu_list(root / "sys/devices/cpu_atom/cpus")
+    performance = read_cpu_list(root / "sys/devices/cpu_core/cpus")
+    efficient = read_cpu_list(root / "sys/devices/cpu_atom/cpus")
     if not cores or not performance or not efficient:
         return None
     return (
@@ -48,7 +48,7 @@ def count_hybrid(root: Path) -> tuple[int, int] | None:
 
 def _cores(root: Path) -> dict[int, tuple[int, int]]:
     """Map each logical processor to (package, core)."""
-    online = _cpu_list(root / _CPUS / "online")
+    online = read_cpu_list(root / _CPUS / "online")
     cores = {}
     for cpu in online:
         topology = root / _CPUS / f"cpu{cpu}" / "topology"
@@ -61,8 +61,8 @@ def _cores(root: Path) -> dict[int, tuple[int, int]]:
     return cores
 
 
-def _cpu_list(path: Path) -> tuple[int, ...]:
-    """Read the kernel's list format: ``0-3,8`` is 0, 1, 2, 3 and 8."""
+def read_cpu_list(path: Path) -> tuple[int, ...]:
+    """Read the kernel's list format: ``0-3,8`` is 0, 1, 2, 3 and 8; empty where there is no such file."""
     try:
         text = path.read_text().strip()
         found: list[int] = []
