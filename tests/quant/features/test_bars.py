@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from grn.kit.errors import DataError, GrnError, UsageError
 from grn.quant.features import bars as bars_module
+from grn.quant.features import builder as builder_module
 from grn.quant.features import stream
 from grn.quant.features.bars import dollar_bars, tick_bars, time_bars, volume_bars
 from grn.quant.features.builder import BAR_SCHEMA
@@ -114,7 +115,8 @@ def test_compiled_is_the_same_function(kind: str, trades: list[Trade]) -> None:
     make = KINDS[kind][0]
     compiled = make(tape(trades), unfinished=True, signs="tick_rule").collect()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bars_module, "compiled", lambda kernel, signature: kernel)
+        for module in (bars_module, builder_module):
+            patch.setattr(module, "compiled", lambda kernel, signature: kernel)
         plain = make(tape(trades), unfinished=True, signs="tick_rule").collect()
     assert plain.equals(compiled)
 

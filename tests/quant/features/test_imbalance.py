@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grn.kit.errors import DataError, UsageError
+from grn.quant.features import builder as builder_module
 from grn.quant.features import imbalance as imbalance_module
 from grn.quant.features import stream
 from grn.quant.features.imbalance import imbalance_bars
@@ -98,7 +99,8 @@ def test_compiled_is_the_same_function() -> None:
     frame = tape(published_trades())
     compiled = imbalance_bars(frame, "dollar", signs="tick_rule", **settings).collect()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(imbalance_module, "compiled", lambda kernel, signature: kernel)
+        for module in (imbalance_module, builder_module):
+            patch.setattr(module, "compiled", lambda kernel, signature: kernel)
         assert imbalance_bars(frame, "dollar", signs="tick_rule", **settings).collect().equals(compiled)
 
 

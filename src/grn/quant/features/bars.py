@@ -158,8 +158,6 @@ class _Threshold:
     def grow(self, symbols: int) -> None:
         self.cells, self.marks = more((self.cells, self.marks), symbols)
 
-    def fill(
-        self, slots: npt.NDArray[np.int32], trades: Columns, bars: Floats, labels: Ints, status: Ints
-    ) -> int:
+    def fill(self, slots: npt.NDArray[np.int32], trades: Columns, bars: Floats, labels: Ints) -> int:
         read = (slots, trades.ts_ns, trades.price, trades.amount, trades.sign)
-        return int(self._kernel(*self._rule, *read, self.cells, self.marks, bars, labels, status))
+        return int(self._kernel(*self._rule, *read, self.cells, self.marks, bars, labels))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from grn.quant.features.filling import LABEL, LAST_TS, TRADES, Floats, Ints
+from grn.quant.features.filling import CHECK_SIGNATURE, LABEL, LAST_TS, TRADES, Floats, Ints, check
+from grn.quant.features.kernels import compiled
 from grn.quant.features.trades import TS, Columns, Slots, columns_of, fault
 
 _NUMBERS: Final = ("open", "high", "low", "close", "volume", "value", "bought")
@@ -40,10 +42,8 @@ class Filler(Protocol):
         """Make room for so many symbols."""
         ...
 
-    def fill(
-        self, slots: npt.NDArray[np.int32], trades: Columns, bars: Floats, labels: Ints, status: Ints
-    ) -> int:
-        """Fill bars with a batch of trades and return how many were closed."""
+    def fill(self, slots: npt.NDArray[np.int32], trades: Columns, bars: Floats, labels: Ints) -> int:
+        """Fill bars with a batch of trades, checked and signed, and return how many were closed."""
         ...
 
 
@@ -66,7 +66,7 @@ class Builder:
         self._before = 0
         # Pages of these are touched only where bars are written.
         self._bars, self._labels = np.empty((0, 7)), np.empty((0, 4), dtype=np.int64)
-        self._status = np.zeros(2, dtype=np.int64)
+        self._check = compiled(check, CHECK_SIGNATURE)
 
     def take(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Give the bars that these trades close."""
@@ -74,11 +74,19 @@ class Builder:
         self._filler.grow(len(self._slots))
         if len(self._bars) < rows.height:
             self._bars, self._labels = np.empty((rows.height, 7)), np.empty((rows.height, 4), dtype=np.int64)
-        made = self._filler.fill(slots, columns_of(rows), self._bars, self._labels, self._status)
-        if self._status[0]:
-            raise fault(int(self._status[0]), int(self._status[1]), rows, self._before)
+        trades = self._checked(slots, columns_of(rows), rows)
+        made = self._filler.fill(slots, trades, self._bars, self._labels)
         self._before += rows.height
         return self._frame(self._bars[:made], self._labels[:made], finished=True)
+
+    def _checked(self, slots: npt.NDArray[np.int32], trades: Columns, rows: pl.DataFrame) -> Columns:
+        """Refuse trades that cannot be, and sign those that are not by the tick rule."""
+        unsigned = np.empty(0 if len(trades.sign) else rows.height, dtype=np.int8)
+        read = (slots, trades.ts_ns, trades.price, trades.amount)
+        code, row = self._check(*read, self._filler.cells, self._filler.marks, unsigned)
+        if code:
+            raise fault(code, row, rows, self._before)
+        return replace(trades, sign=unsigned) if len(unsigned) else trades
 
     def finish(self) -> pl.DataFrame | None:
         """Give the bars that are still open, when they were asked for."""

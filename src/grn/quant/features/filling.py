@@ -1,7 +1,8 @@
-"""The kernels that fill bars with trades.
+"""The kernels that check trades and fill bars with them.
 
-State is one row per symbol: `cells` (float64) and `marks` (int64), columns as named below.  A trade closes at
-most one bar, so the output needs as many rows as there are trades.
+State is one row per symbol: `cells` (float64) and `marks` (int64), columns as named below.  `check` comes
+first, for every kind of bar; a kernel that fills need not look at a trade twice.  A trade closes at most one
+bar, so the output needs as many rows as there are trades.
 """
 
 from __future__ import annotations
@@ -22,11 +23,57 @@ MARKS = 4
 
 BY_TIME, BY_TRADES, BY_VOLUME, BY_VALUE = range(4)
 
+CHECK_SIGNATURE: Final = ("i4", "i8", "f8", "f8", "f8+2", "i8+2", "i1+")
 FILL_SIGNATURE: Final = (
     *("int", "float", "int", "int"),
     *("i4", "i8", "f8", "f8", "i1"),
-    *("f8+2", "i8+2", "f8+2", "i8+2", "i8+"),
+    *("f8+2", "i8+2", "f8+2", "i8+2"),
 )
+
+
+def check(
+    slots: npt.NDArray[np.int32],
+    ts: Ints,
+    price: Floats,
+    amount: Floats,
+    cells: Floats,
+    marks: Ints,
+    sign: npt.NDArray[np.int8],
+) -> tuple[int, int]:
+    """Find the first trade that cannot be, and the signs of the others by the tick rule.
+
+    Parameters
+    ----------
+    slots, ts, price, amount
+        The trades, each shape (N,).
+    cells, marks
+        Shapes (S, CELLS), (S, MARKS): the last price, time and sign of each symbol are kept there.
+    sign
+        Shape (N,): written; or shape (0,), where signs are known.
+
+    Returns
+    -------
+    Code of the fault (0: none, 1: price, 2: amount, 3: time) and its row.
+    """
+    by_tick_rule = sign.shape[0] > 0
+    for i in range(ts.shape[0]):
+        s, t, p, a = slots[i], ts[i], price[i], amount[i]
+        if not (p > 0.0 and p < math.inf):
+            return 1, i
+        if not (a >= 0.0 and a < math.inf):
+            return 2, i
+        if t < marks[s, 1]:
+            return 3, i
+        marks[s, 1] = t
+        if by_tick_rule:
+            last = cells[s, 7]
+            if p > last and last > 0.0:
+                marks[s, 3] = 1
+            elif p < last:
+                marks[s, 3] = -1
+            cells[s, 7] = p
+            sign[i] = marks[s, 3]
+    return 0, 0
 
 
 def fill(
@@ -43,7 +90,6 @@ def fill(
     marks: Ints,
     bars: Floats,
     labels: Ints,
-    status: Ints,
 ) -> int:
     """Fill bars of one rule with a batch of trades.
 
@@ -53,44 +99,19 @@ def fill(
         One of the rules above; the threshold of the others, reached with ``>=``; width and origin of windows
         of time, in nanoseconds.
     slots, ts, price, amount, sign
-        The trades, each shape (N,); an empty `sign` means the tick rule.
+        The trades, each shape (N,), checked before.
     cells, marks
         Shapes (S, CELLS), (S, MARKS): bars being filled; changed in place.
     bars, labels
         Shapes (N, 7), (N, 4): closed bars, open to bought; and slot, label, known from, trades.
-    status
-        Shape (2,): code and row of the first fault, code 0 if there is none.
 
     Returns
     -------
     Number of closed bars.
     """
     made = 0
-    by_tick_rule = sign.shape[0] == 0
-    status[0] = 0
     for i in range(ts.shape[0]):
         s, t, p, a = slots[i], ts[i], price[i], amount[i]
-        if not (p > 0.0 and p < math.inf):
-            status[0], status[1] = 1, i
-            return made
-        if not (a >= 0.0 and a < math.inf):
-            status[0], status[1] = 2, i
-            return made
-        if t < marks[s, 1]:
-            status[0], status[1] = 3, i
-            return made
-        marks[s, 1] = t
-        if by_tick_rule:
-            last = cells[s, 7]
-            if p > last and last > 0.0:
-                marks[s, 3] = 1
-            elif p < last:
-                marks[s, 3] = -1
-            cells[s, 7] = p
-            direction = marks[s, 3]
-        else:
-            direction = np.int64(sign[i])
-
         if rule == 0:
             window = (t - origin) // every * every + origin
             if marks[s, 0] > 0 and window > marks[s, 2]:
@@ -114,7 +135,7 @@ def fill(
         cells[s, 3] = p
         cells[s, 4] += a
         cells[s, 5] += p * a
-        if direction > 0:
+        if sign[i] > 0:
             cells[s, 6] += a
         marks[s, 0] += 1
 

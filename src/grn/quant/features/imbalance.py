@@ -33,7 +33,7 @@ SIGNATURE: Final = (
     *("int", "int", "int", "float", "float"),
     *("i4", "i8", "f8", "f8", "i1"),
     *("f8+2", "i8+2", "f8+2", "f8+2", "f8+2", "i8+2"),
-    *("f8+2", "i8+2", "i8+"),
+    *("f8+2", "i8+2"),
 )
 
 
@@ -122,12 +122,10 @@ class _Imbalance:
             self._lengths = np.concatenate([self._lengths, np.zeros((extra, self._lengths.shape[1]))])
             self._counts = np.concatenate([self._counts, np.zeros((extra, 2), dtype=np.int64)])
 
-    def fill(
-        self, slots: npt.NDArray[np.int32], trades: Columns, bars: Floats, labels: Ints, status: Ints
-    ) -> int:
+    def fill(self, slots: npt.NDArray[np.int32], trades: Columns, bars: Floats, labels: Ints) -> int:
         read = (slots, trades.ts_ns, trades.price, trades.amount, trades.sign)
         own = (self._beliefs, self._signed, self._lengths, self._counts)
-        return int(self._kernel(*self._rule, *read, self.cells, self.marks, *own, bars, labels, status))
+        return int(self._kernel(*self._rule, *read, self.cells, self.marks, *own, bars, labels))
 
 
 def fill_imbalance(
@@ -149,7 +147,6 @@ def fill_imbalance(
     counts: Ints,
     bars: Floats,
     labels: Ints,
-    status: Ints,
 ) -> int:
     """Fill imbalance bars with a batch of trades; `fill` says what its arguments share with this one.
 
@@ -163,31 +160,9 @@ def fill_imbalance(
         Shape (S, 2): how much was ever written to each ring.
     """
     made = 0
-    by_tick_rule = sign.shape[0] == 0
-    status[0] = 0
     for i in range(ts.shape[0]):
         s, t, p, a = slots[i], ts[i], price[i], amount[i]
-        if not (p > 0.0 and p < math.inf):
-            status[0], status[1] = 1, i
-            return made
-        if not (a >= 0.0 and a < math.inf):
-            status[0], status[1] = 2, i
-            return made
-        if t < marks[s, 1]:
-            status[0], status[1] = 3, i
-            return made
-        marks[s, 1] = t
-        if by_tick_rule:
-            last = cells[s, 7]
-            if p > last and last > 0.0:
-                marks[s, 3] = 1
-            elif p < last:
-                marks[s, 3] = -1
-            cells[s, 7] = p
-            direction = marks[s, 3]
-        else:
-            direction = np.int64(sign[i])
-
+        direction = np.int64(sign[i])
         if marks[s, 0] == 0:
             cells[s, 0] = cells[s, 1] = cells[s, 2] = p
             cells[s, 4] = cells[s, 5] = cells[s, 6] = 0.0
