@@ -48,6 +48,19 @@ def test_the_line_tells_share_rate_and_time_left() -> None:
     assert stream.getvalue().endswith("\r\x1b[K")
 
 
+def test_how_many_there_are_may_become_known_later() -> None:
+    """A rate alone at first, share and time left once the total is said."""
+    clock, stream = FixedClock(), Terminal()
+    with Progress("sweep", stream=stream, clock=clock) as progress:
+        clock.advance(2)
+        progress.advance(2_000)
+        assert stream.getvalue().endswith("sweep  2,000  1,000/s")
+        progress.expect(8_000)
+        clock.advance(2)
+        progress.advance(2_000)
+        assert stream.getvalue().endswith("sweep   50%  4,000/8,000  1,000/s  4.0 s left")
+
+
 def test_the_line_is_redrawn_ten_times_a_second_at_most() -> None:
     """Drawing must not cost more than the work."""
     clock, stream = FixedClock(), Terminal()

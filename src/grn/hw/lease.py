@@ -3,8 +3,8 @@
 A card's driver gives memory to whoever asks first, and two sweeps that have both seen it free fail half-way.
 Here each process writes down what it is going to take before it does.  Leases lie in one small file per card,
 changed under a lock; one whose process has ended, however it ended, is nobody's and is removed by the next
-who takes.  It is an agreement among our own processes: what other programs hold is not in it, so ask the driver as
-well what is free.
+who takes.  It is an agreement among our own processes: what other programs hold is not in it, so ask the
+driver too what is free.
 """
 
 from __future__ import annotations
