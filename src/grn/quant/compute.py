@@ -160,9 +160,12 @@ def run_engine(
                 progress(len(grid))
         return sums
     layout = build_layout(plan, grid)
-    return [
-        cpu.run(plan, layout, grid, one, rules, groups, threads=workers, progress=progress) for one in bars
-    ]
+    if engine == "cuda":
+        # Not at the top: nobody else needs it.
+        from grn.quant.engine.cuda import launch
+
+        return [launch.run(plan, layout, grid, one, rules, groups, progress=progress) for one in bars]
+    return cpu.run_all(plan, layout, grid, bars, rules, groups, threads=workers, progress=progress)
 
 
 def _groups(metrics: Sequence[Metric]) -> tuple[str, ...]:

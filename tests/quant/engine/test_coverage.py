@@ -1,4 +1,7 @@
-"""The coverage matrix: what each engine runs, and what it refuses by name. An unexpected pass fails too."""
+"""The coverage matrix: what each engine runs, and what it refuses by name. An unexpected pass fails too.
+
+The features of the cuda engine, which needs a card, are run in `tests/quant/engine/cuda/test_features.py`.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ import grn.quant as q
 from grn.kit.errors import UnsupportedError, UsageError
 from grn.quant import Costs, Rules, Strategy, close, col, param
 from grn.quant.compute import compute
-from grn.quant.engine.choose import ENGINES, choose_engine, refusals
+from grn.quant.engine.choose import ANYWHERE, ENGINES, choose_engine, refusals
 from grn.quant.engine.plan import build_grid
 from grn.quant.metrics.registry import METRICS, parse_metrics
 from grn.quant.result import SweepResult
@@ -179,11 +182,12 @@ FEATURES: Mapping[str, tuple[Callable[[], Strategy], Rules, str]] = {
 }
 REFUSED: Mapping[tuple[str, str], str] = {
     ("step function, jit=False", "cpu"): "step through_text is declared jit=False and cannot be compiled",
+    ("step function, jit=False", "cuda"): "step through_text is declared jit=False and cannot be compiled",
 }
 """(feature, engine) -> what the refusal says. Everything else must run."""
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", ANYWHERE)
 @pytest.mark.parametrize("feature", FEATURES)
 def test_an_engine_runs_a_feature_or_refuses_it_by_name(feature: str, engine: str) -> None:
     """What is listed is refused with its reason; everything else runs and equals the reference's bytes."""
@@ -249,4 +253,4 @@ def test_an_unknown_engine_is_refused() -> None:
     """The error shows the name given and lists the engines."""
     with pytest.raises(UsageError, match="unknown engine") as caught:
         choose_engine(signals(), "gpu")
-    assert "cpu, reference" in (caught.value.hint or "")
+    assert "cpu, cuda, reference" in (caught.value.hint or "")

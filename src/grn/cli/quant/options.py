@@ -28,7 +28,7 @@ _OPTIONS = (
     click.option("--size", "size_text", help="all, fraction:0.5, quantity:10 or value:1000 (default all)."),
     click.option("--cash", type=float, help="Initial cash per symbol (default 10,000)."),
     click.option("--metrics", help="Metrics by name, separated by commas; default or all."),
-    click.option("--engine", type=click.Choice(["auto", "cpu", "reference"]), default="auto",
+    click.option("--engine", type=click.Choice(["auto", "cpu", "cuda", "reference"]), default="auto",
                  show_default=True, help="Engine; the numbers are the same bits."),
 )  # fmt: skip
 

@@ -1,0 +1,1 @@
+"""The cuda engine: the printed kernel and the account's own functions, translated to CUDA C++."""
