@@ -8,26 +8,10 @@ from __future__ import annotations
 
 import sqlite3
 
-from grn.kit.migrations import apply_steps
+from grn.kit.migrations import append_only, apply_steps
 
 # "grnL": tells a ledger from any other SQLite file (https://www.sqlite.org/fileformat.html, offset 68).
 APPLICATION_ID = 0x67726E4C
-
-
-def _append_only(table: str, same: str) -> tuple[str, ...]:
-    """Triggers that refuse every change of a row, for every program that opens the file.
-
-    ``INSERT OR REPLACE`` deletes without firing delete triggers unless the connection asks for recursive
-    triggers, hence the third trigger: a row that exists cannot be inserted again. ``same`` says when two rows
-    are the same.
-    """
-    refuse = "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
-    return (
-        f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} {refuse}",
-        f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {refuse}",
-        f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
-        f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {same}) {refuse}",
-    )
 
 
 _FIRST = (
@@ -69,9 +53,9 @@ _FIRST = (
     """,
     "CREATE INDEX trials_by_data ON trials (data_id, seq)",
     "CREATE INDEX trials_by_run ON trials (run, seq)",
-    *_append_only("invocations", "run = NEW.run OR seq = NEW.seq"),
-    *_append_only("outcomes", "run = NEW.run OR seq = NEW.seq"),
-    *_append_only("trials", "seq = NEW.seq"),
+    *append_only("invocations", "run = NEW.run OR seq = NEW.seq", "the ledger"),
+    *append_only("outcomes", "run = NEW.run OR seq = NEW.seq", "the ledger"),
+    *append_only("trials", "seq = NEW.seq", "the ledger"),
 )
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)

@@ -11,6 +11,7 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -20,16 +21,18 @@ from grn.kit.canonical import canonical_json
 from grn.kit.clock import Clock, SystemClock
 from grn.kit.errors import LedgerError, UsageError
 from grn.kit.files import sha256_hex
+from grn.kit.sqlite import connect, explained, writing
 from grn.kit.versions import versions
 from grn.ledger import read
 from grn.ledger.blobs import BlobStore
-from grn.ledger.connect import connect, explained
+from grn.ledger.migrations import migrate
 from grn.ledger.records import Invocation, TrialCount
 
 if TYPE_CHECKING:  # NumPy is imported only where trials are coded: `grn ledger` does not need it
     import numpy as np
     import numpy.typing as npt
 
+_WHAT = "the ledger"
 _FILE = "ledger.sqlite3"
 _RUN_ID_ATTEMPTS = 50
 
@@ -76,7 +79,7 @@ class Ledger:
         OutputError
             The folder cannot be created or written.
         """
-        connection = connect(folder / _FILE)
+        connection = connect(folder / _FILE, migrate, what=_WHAT)
         return cls(folder, connection, SystemClock() if clock is None else clock, suffix)
 
     @staticmethod
@@ -210,7 +213,9 @@ class Ledger:
         """
         from grn.ledger.trials import encode_trials
 
-        blobs = [self._blobs.put(encode_trials(keys, sharpes)) for _, keys, sharpes in parts]
+        # Side by side: each waits for the disk several times.
+        with ThreadPoolExecutor(max(1, min(8, len(parts)))) as pool:
+            blobs = list(pool.map(lambda part: self._blobs.put(encode_trials(*part[1:])), parts))
         newest = self.watermark() if not parts else 0
         with self._writing():
             self._require_run(run)
@@ -228,7 +233,7 @@ class Ledger:
 
     def watermark(self) -> int:
         """Tell the number of the newest ``trials`` row; 0 in an empty ledger."""
-        with explained(self.folder):
+        with explained(self.folder, _WHAT):
             return read.watermark(self._connection)
 
     def count_trials(self, data_ids: Iterable[str], *, watermark: int | None = None) -> TrialCount:
@@ -249,7 +254,7 @@ class Ledger:
         """
         from grn.ledger.trials import KeyUnion, RunSpread, decode_trials
 
-        with explained(self.folder):
+        with explained(self.folder, _WHAT):
             upto = read.watermark(self._connection) if watermark is None else watermark
             rows = read.trials_on(self._connection, sorted(set(data_ids)), upto)
         union, spread = KeyUnion(), RunSpread()
@@ -264,7 +269,7 @@ class Ledger:
 
     def data_ids(self) -> list[str]:
         """List the data sets that trials were made on, the earliest first."""
-        with explained(self.folder):
+        with explained(self.folder, _WHAT):
             return read.data_ids(self._connection)
 
     def put_blob(self, data: bytes) -> str:
@@ -277,7 +282,7 @@ class Ledger:
 
     def invocations(self, limit: int | None = None) -> list[Invocation]:
         """List runs, the newest first; ``limit`` of them at most."""
-        with explained(self.folder):
+        with explained(self.folder, _WHAT):
             return read.invocations(self._connection, limit)
 
     def show(self, run: str) -> Invocation:
@@ -288,7 +293,7 @@ class Ledger:
         UsageError
             No run, or more than one, begins like that.
         """
-        with explained(self.folder):
+        with explained(self.folder, _WHAT):
             found = read.invocations_like(self._connection, run)
         exact = [invocation for invocation in found if invocation.run == run]
         if not run or not found:
@@ -316,13 +321,6 @@ class Ledger:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
-        """One transaction that takes the write lock at once: it never has to be retried half-way."""
-        with explained(self.folder):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        """One transaction."""
+        with explained(self.folder, _WHAT), writing(self._connection):
+            yield

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from grn.kit.errors import StrategyError, UsageError
+from grn.kit.files import sha256_hex
 from grn.kit.paths import ledger_dir
 from grn.ledger import Ledger
 from grn.quant import record
@@ -49,11 +50,20 @@ class Request:
     inputs: dict[str, Any]
 
     def begin(self, book: Ledger) -> str:
-        """Enter the run and its data in the ledger; returns the run's id."""
-        data = [
-            {**entry, "blob": book.put_blob(record.pack_bars(one, self.columns))}
-            for entry, one in zip(self.inputs["data"], self.bars, strict=True)
-        ]
+        """Enter the data and the run in the ledger; returns the run's id."""
+        blobs = self.pack()
+        for blob in blobs:
+            book.put_blob(blob)
+        return self.begin_naming(book, blobs)
+
+    def pack(self) -> list[bytes]:
+        """The columns that are read, of each symbol as one block."""
+        return [record.pack_bars(one, self.columns) for one in self.bars]
+
+    def begin_naming(self, book: Ledger, blobs: Sequence[bytes]) -> str:
+        """Enter the run under its data's names; the data itself is still to be stored."""
+        named = zip(self.inputs["data"], blobs, strict=True)
+        data = [{**entry, "blob": sha256_hex(blob)} for entry, blob in named]
         return book.begin(self.command, {**self.inputs, "data": data})
 
 

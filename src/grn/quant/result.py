@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cached_property
@@ -45,8 +45,8 @@ class SweepResult:
         one for all, and its name in the column `symbol`.
     trial_sharpes
         Per account, the per-period Sharpe ratio of every combination: float64 [C].
-    run, result_key, trials
-        Names of the run and the trials counted on its data at its watermark; empty when the run was not
+    run, result_key, counting
+        Names of the run, and the trials counted on its data at its watermark; empty when the run was not
         recorded.
     timings_s
         Seconds of the engine ("run") and of everything ("total").
@@ -65,7 +65,7 @@ class SweepResult:
     trial_sharpes: tuple[Array, ...]
     run: str = ""
     result_key: str = ""
-    trials: TrialCount | None = None
+    counting: TrialCount | Callable[[], TrialCount] | None = None
     timings_s: Mapping[str, float] = field(default_factory=dict)
     search: Mapping[str, Any] | None = None
 
@@ -97,9 +97,16 @@ class SweepResult:
             strategy, bars, grid, rules, tuple(metrics), pl.DataFrame(data), choice, ppy, trial_sharpes
         )
 
-    def named(self, *, run: str, result_key: str, trials: TrialCount) -> SweepResult:
+    @cached_property
+    def trials(self) -> TrialCount | None:
+        """Trials counted on the data at the run's watermark, when they are first asked for; the same for ever."""
+        return self.counting() if callable(self.counting) else self.counting
+
+    def named(
+        self, *, run: str, result_key: str, trials: TrialCount | Callable[[], TrialCount]
+    ) -> SweepResult:
         """The same result with its names in the ledger."""
-        return replace(self, run=run, result_key=result_key, trials=trials)
+        return replace(self, run=run, result_key=result_key, counting=trials)
 
     def timed(self, timings_s: Mapping[str, float]) -> SweepResult:
         """The same result with its timings."""
@@ -134,7 +141,7 @@ class SweepResult:
         return replace(
             self, grid=Grid(self.grid.params, self.grid.values[start:stop]), frame=pl.concat(rows),
             trial_sharpes=tuple(s[start:stop] for s in self.trial_sharpes),
-            run="", result_key="", trials=None,
+            run="", result_key="", counting=None,
         )  # fmt: skip
 
     def best(self, by: str = "sharpe", *, min_trades: int = 1) -> int:

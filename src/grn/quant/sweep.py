@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from grn.kit.errors import UsageError
 from grn.kit.files import sha256_hex
-from grn.ledger import Ledger
+from grn.ledger import Ledger, TrialCount
 from grn.quant import record
 from grn.quant.compute import Advance, check_price, compute, memory_budget_gib
 from grn.quant.engine.cpu import check_threads
 from grn.quant.engine.grid import Grid, build_grid, pin_grid
 from grn.quant.request import Request, check_arguments, opened, prepare
-from grn.quant.result import SweepResult
+from grn.quant.result import SweepResult, account_names
 from grn.quant.strategy.costs import Costs
 from grn.quant.strategy.rules import Rules, merge_rules
 from grn.quant.strategy.settings import with_values
@@ -40,6 +41,7 @@ def sweep(
     periods_per_year: float | None = None,
     ledger: Ledger | None = None,
     progress: Advance | None = None,
+    expect: Callable[[int], None] | None = None,
     command: str = "sweep",
 ) -> SweepResult:
     """Run every parameter combination on every symbol (or on all of them together) and count each as a trial.
@@ -69,6 +71,8 @@ def sweep(
         Where the trials are recorded; default the node's own ledger.
     progress
         Called with the number of combinations just finished.
+    expect
+        Called once, with the number of combinations to come, each account's counted.
     command
         Name of the run in the ledger.
 
@@ -89,6 +93,8 @@ def sweep(
         ppy=periods_per_year, command=command,
     )  # fmt: skip
     check_price(strategy, rules, len(grid), request.bars, request.metrics, budget_gib, source)
+    if expect is not None:
+        expect(len(grid) * len(account_names(strategy, request.bars)))
     return _run(request, grid, ledger, threads=threads, progress=progress)
 
 
@@ -144,12 +150,18 @@ def _run(
     """Compute, and enter the run and its trials in the ledger."""
     with opened(ledger) as book:
         key = record.result_key(request.inputs)
-        run = request.begin(book)
+        blobs = request.pack()
+        run = request.begin_naming(book, blobs)
         try:
-            result = compute(
-                request.strategy, request.bars, grid, request.rules, request.metrics, request.choice,
-                ppy=request.ppy, threads=threads, progress=progress,
-            )  # fmt: skip
+            # The data reaches the disk while the engine computes.
+            with ThreadPoolExecutor(1) as background:
+                stored = [background.submit(book.put_blob, blob) for blob in blobs]
+                result = compute(
+                    request.strategy, request.bars, grid, request.rules, request.metrics, request.choice,
+                    ppy=request.ppy, threads=threads, progress=progress,
+                )  # fmt: skip
+                for one in stored:
+                    one.result()
             watermark = record.record_trials(book, run, result)
         except BaseException as error:
             book.finish(run, exit_code=record.exit_code_of(error))
@@ -166,5 +178,11 @@ def _run(
                 "engine": request.choice.engine,
             },
         )
-        trials = book.count_trials(record.data_ids(request.strategy, request.bars), watermark=watermark)
-    return result.named(run=run, result_key=key, trials=trials)
+        folder = book.folder
+    ids = record.data_ids(request.strategy, request.bars)
+
+    def count() -> TrialCount:
+        with Ledger.open(folder) as book:
+            return book.count_trials(ids, watermark=watermark)
+
+    return result.named(run=run, result_key=key, trials=count)

@@ -31,6 +31,7 @@ from grn.quant.engine.emit import (
     print_events,
     print_peaks,
     print_reload,
+    print_ruin,
     print_tail,
     sums_of,
 )
@@ -79,6 +80,7 @@ def print_kernel(plan: Plan, params: Sequence[Param], groups: Sequence[str], rul
                 *indent(8, _begin(f, has)),
                 "        while t < n:",
                 *indent(12, body),
+                *indent(8, print_ruin(f, has)),
                 "        equity = previous",
                 *print_tail(groups),
             ]
@@ -156,8 +158,9 @@ class _Look:
             lines += ["marked = close if trails_close else high if position > 0.0 else low"]
         return [
             *lines,
-            "calm = True",
-            f"while calm and t < until and t <= n - {WIDTH}:",
+            # What is left of the data after the last whole block goes bar by bar.
+            f"edge = min(until, n - {WIDTH - 1})",
+            "while t < edge:",
             *indent(4, _block(f, has)),
             "if t >= n:",
             "    break",
@@ -183,14 +186,18 @@ def _block(f: Features, has: set[str]) -> list[str]:
             "ahead = (mark8 > splat(best)) if position > 0.0 else (mark8 < splat(best))",
             "stirs = stirs | ahead",
         ]
+    # Up to the bar that stirs, where that is not rare; else bar by bar from here.
+    often = f.levels or f.margin
     lines += [
         "live = first_lanes(count)",
         f"count = min(count, {WIDTH})",
         "stirring = bits(stirs & live)",
         "if stirring != 0:",
-        "    calm = False",
-        "    count = lowest_bit(stirring)",
-        "    live = first_lanes(count)",
+        *(
+            ["    count = lowest_bit(stirring)", "    edge = 0", "    live = first_lanes(count)"]
+            if often
+            else ["    break"]
+        ),
     ]
     returns = has & {"moments", "shape", "downside", "omega"}
     if returns:
@@ -318,5 +325,6 @@ def _begin(f: Features, has: set[str]) -> list[str]:
         *(f"{name} = initial" for name in (("peak", "dd_peak", "dd_trough") if peaks else ())),
         *(["below_since = -1", "dd_longest = 0"] if "duration" in has else []),
         "action = 0",
+        "ruined = False",
         "t = 0",
     ]

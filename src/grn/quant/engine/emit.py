@@ -350,37 +350,49 @@ def _ticket(printer: Printer, plan: Plan, f: Features) -> list[str]:
     ]
 
 
-def _close(f: Features, has: set[str]) -> list[str]:
-    """Mark to the close; ruin, margin call and accumulators."""
-    kind = {"ruin": slots.FORCED_LEG, "margin": slots.MARGIN_LEG}
-
-    def forced(why: str) -> list[str]:
-        return [
-            *_seldom(f, f"liquidate(account, terms, close[t], {kind[why]}, t, log)"),
-            *print_reload(f),
-            "equity = cash",
-        ]
-
-    margin = [
-        "elif position != 0.0 and equity < maintenance * abs(position) * close[t] * multiplier:",
-        *indent(4, forced("margin")),
+def _forced(f: Features, kind: int) -> list[str]:
+    return [
+        *_seldom(f, f"liquidate(account, terms, close[t], {kind}, t, log)"),
+        *print_reload(f),
+        "equity = cash",
     ]
-    returns = has & {"moments", "shape", "downside", "omega"}
+
+
+def _close(f: Features, has: set[str]) -> list[str]:
+    """Mark to the close; ruin, margin call and accumulators.  Ruin is the end: `apart`, of the loop first."""
+    ruin = ["    break"] if f.apart else ["    if position != 0.0:", *indent(8, _forced(f, slots.FORCED_LEG))]
+    margin = [
+        f"{'if' if f.apart else 'elif'} position != 0.0"
+        " and equity < maintenance * abs(position) * close[t] * multiplier:",
+        *indent(4, _forced(f, slots.MARGIN_LEG)),
+    ]
     body = [
         "equity = cash + position * close[t] * multiplier",
         "ruined = equity <= 0.0",
         "if ruined:",
-        "    if position != 0.0:",
-        *indent(8, forced("ruin")),
+        *ruin,
         *(margin if f.margin else []),
+        *_account_for(has),
+        *([] if f.apart else ["if ruined:", "    break"]),
+    ]
+    return ["if position != 0.0 or moved:", *indent(4, body)]
+
+
+def print_ruin(f: Features, has: set[str]) -> list[str]:
+    """What is left to do after a loop that `_close` has ended."""
+    forced = ["if position != 0.0:", *indent(4, _forced(f, slots.FORCED_LEG))]
+    return ["if ruined:", *indent(4, [*forced, *_account_for(has)])]
+
+
+def _account_for(has: set[str]) -> list[str]:
+    """What `equity` at the close adds to the accumulators."""
+    returns = has & {"moments", "shape", "downside", "omega"}
+    return [
         *(["r = equity / previous - 1.0", *_returns(has)] if returns else []),
         "previous = equity",
         *(print_peaks(has) if has & {"drawdown", "duration"} else []),
         *(["if position != 0.0:", "    bars_in += 1.0"] if "exposure" in has else []),
-        "if ruined:",
-        "    break",
     ]
-    return ["if position != 0.0 or moved:", *indent(4, body)]
 
 
 def _returns(has: set[str]) -> list[str]:
