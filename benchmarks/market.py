@@ -10,9 +10,9 @@ DAY_NS = 86_400 * 10**9
 
 
 def random_market(
-    symbols: int = 3, n_bars: int = 3_000, *, seed: int = 2, volatility: float = 0.01
+    symbols: int = 3, n_bars: int = 3_000, *, seed: int = 2, volatility: float = 0.01, step_ns: int = DAY_NS
 ) -> tuple[Bars, ...]:
-    """Geometric random walks with open and close, daily from 2015-01-01, seven days a week.
+    """Geometric random walks with open and close from 2015-01-01 on, daily unless `step_ns` says otherwise.
 
     The volatility is that of an index: no short is ruined, where vectorbt and grn differ on purpose
     (`docs/concepts/parity.md`).
@@ -24,7 +24,7 @@ def random_market(
     before = np.concatenate([np.full((symbols, 1), 100.0), close[:, :-1]], axis=1)
     opens = before * np.exp(overnight)
     start = int(np.datetime64("2015-01-01", "ns").astype(np.int64))
-    ts_ns = start + DAY_NS * np.arange(n_bars, dtype=np.int64)
+    ts_ns = start + step_ns * np.arange(n_bars, dtype=np.int64)
     return tuple(
         Bars(symbol=f"WALK{k + 1}", ts_ns=ts_ns, columns={"open": opens[k], "close": close[k]})
         for k in range(symbols)

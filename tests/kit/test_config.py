@@ -29,6 +29,7 @@ def test_settings_are_read_from_grn_home() -> None:
         ("threads = true", "whole number", "threads = 8"),
         ("threads = 1.5", "whole number", "threads = 8"),
         ("threads = 0", "at least 1", "leave it out"),
+        ("pin = 1", "true or false", "pin = true"),
         ('memory_gib = "6"', "must be a number", "memory_gib = 24.0"),
         ("memory_gib = -1", "positive", "memory_gib = 24.0"),
         ("memory_gib = nan", "positive", "memory_gib = 24.0"),

@@ -10,8 +10,8 @@ from functools import cached_property
 import numpy as np
 
 from grn.quant import Bars, Rules, Strategy
-from grn.quant.engine.choose import choose_engine
 from grn.quant.engine.ahead import print_kernel
+from grn.quant.engine.choose import choose_engine
 from grn.quant.engine.plan import Grid, Plan, build_grid, build_plan
 from grn.quant.metrics.accumulators import GROUPS
 from tests.property.markets import make_bars

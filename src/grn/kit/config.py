@@ -23,6 +23,9 @@ class Settings:
     threads
         Threads of the compiled engines; ``None`` takes every core that the process may use. The numbers
         that come out do not depend on it.
+    pin
+        Whether the threads of a sweep stay on the fast cores, one on each (see `grn.hw.pin`), when `threads`
+        is not set.  Then the slow cores and second threads of a core are left to other work.
     data_root
         Folder of the data lake, such as a fast disk of its own; ``None`` is ``lake`` in ``$GRN_HOME``.
     data_quota_gib
@@ -31,6 +34,7 @@ class Settings:
 
     memory_gib: float = 24.0
     threads: int | None = None
+    pin: bool = False
     data_root: str | None = None
     data_quota_gib: float | None = None
 
@@ -112,6 +116,9 @@ def _settings(table: dict[str, object], source: Path) -> Settings:
             seen=threads,
             hint="threads = 8",
         )
+    pin = table.get("pin", Settings.pin)
+    if not isinstance(pin, bool):
+        raise UsageError(f"pin in {source} must be true or false", seen=pin, hint="pin = true")
     data_root = table.get("data_root", Settings.data_root)
     if data_root is not None and not isinstance(data_root, str):
         raise UsageError(
@@ -125,6 +132,7 @@ def _settings(table: dict[str, object], source: Path) -> Settings:
     return Settings(
         memory_gib=float(memory_gib),
         threads=threads,
+        pin=pin,
         data_root=data_root,
         data_quota_gib=None if quota_gib is None else float(quota_gib),
     )

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grn.hw.memory import read_memory
+from grn.hw.pin import place_sweep
 from grn.kit.config import load_settings
 from grn.kit.errors import BudgetError, UsageError
 from grn.quant.engine import cpu, reference
@@ -51,7 +52,7 @@ def price_gib(
 ) -> float:
     """Peak memory of a sweep in GiB, from its sizes alone: nothing is allocated.
 
-    Counted: one symbol's table of series (twice: all outputs of an indicator are kept beside it), what each
+    Counted: the tables of series of two symbols (the one that is run, and the next one), what each
     combination reads and sums up, and the frame of all symbols (twice: it is assembled from columns).
     """
     n_params = len(strategy.params)
@@ -148,7 +149,9 @@ def run_engine(
     progress: Advance | None = None,
 ) -> list[Array]:
     """Accumulators per account: float64 [C, accumulators] each."""
-    workers = load_settings().threads or cpu.default_threads() if threads is None else threads
+    settings = load_settings()
+    workers = settings.threads or cpu.default_threads() if threads is None else threads
+    placement = place_sweep() if settings.pin and threads is None and settings.threads is None else None
     if isinstance(strategy, Weights):
         return [portfolio.run(strategy, bars, grid, rules, groups, engine, workers, progress)]
     plan = build_plan(strategy, rules)
@@ -165,7 +168,10 @@ def run_engine(
         from grn.quant.engine.cuda import launch
 
         return [launch.run(plan, layout, grid, one, rules, groups, progress=progress) for one in bars]
-    return cpu.run_all(plan, layout, grid, bars, rules, groups, threads=workers, progress=progress)
+    return cpu.run_all(
+        plan, layout, grid, bars, rules, groups, threads=placement.threads if placement else workers,
+        placement=placement, progress=progress,
+    )  # fmt: skip
 
 
 def _groups(metrics: Sequence[Metric]) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -119,13 +118,9 @@ def pack_bars(bars: Bars, columns: Sequence[str]) -> bytes:
     head = canonical_json(
         {"symbol": bars.symbol, "timezone": bars.timezone, "columns": sorted(columns), "bars": len(bars)}
     )
-    body = io.BytesIO()
-    body.write(struct.pack("<Q", len(head)))
-    body.write(head)
-    body.write(bars.ts_ns.astype("<i8").tobytes())
-    for name in sorted(columns):
-        body.write(bars.column(name).astype("<f8").tobytes())
-    return body.getvalue()
+    values = [bars.column(name).astype("<f8", copy=False) for name in sorted(columns)]
+    parts = [bars.ts_ns.astype("<i8", copy=False), *values]
+    return b"".join([struct.pack("<Q", len(head)), head, *(part.data.cast("B") for part in parts)])
 
 
 def unpack_bars(data: bytes) -> Bars:

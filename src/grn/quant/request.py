@@ -8,13 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from grn.kit.config import load_settings
 from grn.kit.errors import StrategyError, UsageError
 from grn.kit.files import sha256_hex
 from grn.kit.paths import ledger_dir
 from grn.ledger import Ledger
 from grn.quant import record
-from grn.quant.engine.choose import Choice, choose_engine
+from grn.quant.engine.choose import Choice, Work, choose_engine
 from grn.quant.engine.contradictions import check_contradictions
+from grn.quant.engine.cpu import default_threads
 from grn.quant.metrics.annualise import common_periods_per_year
 from grn.quant.metrics.registry import Metric, parse_metrics
 from grn.quant.schema import Bars, load_bars
@@ -98,16 +100,24 @@ def prepare(
             seen=", ".join(sorted(taken)),
             hint="rename it in the strategy",
         )
-    choice = choose_engine(strategy, engine)
     columns = strategy.needs(rules)
     bars = load_bars(data, columns)
     if isinstance(strategy, Weights):
         check_weights(strategy, rules, [b.symbol for b in bars])
     check_contradictions(strategy, rules, bars)
+    choice = choose_engine(strategy, engine, _work(grid, bars))
     year = common_periods_per_year({b.symbol: b.ts_ns for b in bars}) if ppy is None else ppy
     inputs = record.describe(strategy, bars, rules, columns, [m.name for m in chosen], year)
     inputs["grid"] = dict(grid)
     return Request(strategy, bars, rules, chosen, choice, year, columns, command, inputs)
+
+
+def _work(grid: Mapping[str, Any], bars: Sequence[Bars]) -> Work | None:
+    """How much there is to do, where the number of combinations is known."""
+    if "combinations" not in grid:
+        return None
+    threads = load_settings().threads or default_threads()
+    return Work(int(grid["combinations"]), sum(map(len, bars)), threads)
 
 
 def check_arguments(strategy: object, ledger: object, ppy: object) -> None:

@@ -99,7 +99,7 @@ class SweepResult:
 
     @cached_property
     def trials(self) -> TrialCount | None:
-        """Trials counted on the data at the run's watermark, when they are first asked for; the same for ever."""
+        """Trials counted on the data at the run's watermark, when first asked for; the same for ever."""
         return self.counting() if callable(self.counting) else self.counting
 
     def named(

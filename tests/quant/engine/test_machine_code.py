@@ -11,8 +11,8 @@ import pytest
 
 from grn.quant import Rules, Strategy, close, param, sma
 from grn.quant.engine import compiled
-from grn.quant.engine.cpu import compile_kernel
 from grn.quant.engine.ahead import print_kernel
+from grn.quant.engine.cpu import compile_kernel
 from grn.quant.engine.plan import build_plan
 from grn.quant.indicators.registry import INDICATORS, jitted
 from grn.quant.metrics.accumulators import GROUPS

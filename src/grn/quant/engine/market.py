@@ -78,6 +78,19 @@ def check_positive(bars: Bars, name: str, column: Array) -> None:
         )
 
 
+class _Lent:
+    """Memory of a read-only array, for code that takes any array and only reads."""
+
+    def __init__(self, column: Array) -> None:
+        self.owner = column
+        self.__array_interface__ = {**column.__array_interface__, "data": (column.ctypes.data, False)}
+
+
 def writable(column: Array) -> Array:
-    """A contiguous array that Numba types like every other (a read-only one is another type to it)."""
-    return column if column.flags.writeable and column.flags.c_contiguous else np.array(column)
+    """The column, contiguous, as an array that Numba types like every other: a read-only one is another type.
+
+    Nothing is copied: who gets it must not write to it, and kernels do not.
+    """
+    if not column.flags.c_contiguous:
+        return np.array(column)
+    return column if column.flags.writeable else np.asarray(_Lent(column))

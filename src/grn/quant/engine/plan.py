@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,11 +13,14 @@ from grn.quant.engine.forms import Form, fill_form
 from grn.quant.engine.grid import Grid, build_grid, pin_grid
 from grn.quant.engine.series import Evaluator, check_lag, lag_depth
 from grn.quant.schema import Bars
-from grn.quant.strategy.expr import Expr, Key
+from grn.quant.strategy.expr import Binary, Const, Expr, Key, Lag, Unary, When
+from grn.quant.strategy.leaves import Indicator
 from grn.quant.strategy.rules import Rules
 from grn.quant.strategy.strategy import Strategy
 from grn.quant.strategy.tree import find_params
 
+ROWS = 16
+"""Series per task."""
 SPARE = 8
 """Numbers behind the last row of a table: the places of a vector (see `vectors`)."""
 
@@ -59,10 +63,44 @@ def build_plan(strategy: Strategy, rules: Rules) -> Plan:
         for child in node.children:
             visit(child)
 
-    plan = Plan(strategy.signals, (), 0, fill_form(strategy, rules))
+    form = fill_form(strategy, rules)
+    long_entry, long_exit, short_entry, short_exit = map(open_bands, strategy.signals)
+    plan = Plan(
+        (long_entry, long_exit, short_entry, short_exit), (), 0,
+        replace(form, ticket=tuple(map(open_bands, form.ticket))),
+    )  # fmt: skip
     for expression in plan.fused:
         visit(expression)
     return replace(plan, leaves=tuple(leaves.values()), pad=max(map(lag_depth, plan.fused)))
+
+
+def open_bands(node: Expr) -> Expr:
+    """Write the fused part's Bollinger bands as what they are: a mean and so many deviations.
+
+    Mean and deviation are series of the window alone.  As one leaf a sweep over window and width would
+    compute, and hold, a series for each pair; the number of deviations is better applied inside the loop.
+    """
+    if isinstance(node, Indicator):
+        if node.name != "bollinger":
+            return node
+        window, width = node.params
+        middle = Indicator("sma", "value", node.inputs, (window,))
+        if node.output == "middle":
+            return middle
+        deviation = Indicator("rolling_std", "value", node.inputs, (window, Const(0)))
+        return Binary("add" if node.output == "upper" else "sub", middle, Binary("mul", width, deviation))
+    if node.series:
+        return node
+    match node:
+        case Binary():
+            return Binary(node.op, open_bands(node.left), open_bands(node.right))
+        case Unary():
+            return Unary(node.op, open_bands(node.operand))
+        case Lag():
+            return Lag(open_bands(node.operand), node.n)
+        case When():
+            return When(*map(open_bands, node.children))
+    return node
 
 
 @dataclass(frozen=True)
@@ -115,7 +153,9 @@ def _bound(key: Key, binding: Mapping[str, float]) -> Key:
     return tuple(_bound(k, binding) if isinstance(k, tuple) else k for k in key)
 
 
-def build_table(plan: Plan, layout: Layout, bars: Bars) -> npt.NDArray[np.float64]:
+def build_table(
+    plan: Plan, layout: Layout, bars: Bars, pool: Executor | None = None
+) -> npt.NDArray[np.float64]:
     """Compute every series once: float64 [rows, pad + T], missing before the first bar.
 
     Behind the last row lie `SPARE` numbers more: a kernel may read past the end, not use what it finds.
@@ -124,9 +164,16 @@ def build_table(plan: Plan, layout: Layout, bars: Bars) -> npt.NDArray[np.float6
     evaluator = Evaluator(bars)
     shape = max(1, len(layout.series)), plan.pad + len(bars)
     table = np.full(shape[0] * shape[1] + SPARE, np.nan)[:-SPARE].reshape(shape)
-    for row, (leaf, binding) in enumerate(layout.series):
-        table[row, plan.pad :] = evaluator.numbers(leaf, binding)
-        evaluator.forget(leaf, binding)
+
+    def fill(span: tuple[int, int]) -> None:
+        for row in range(*span):
+            leaf, binding = layout.series[row]
+            table[row, plan.pad :] = evaluator.numbers(leaf, binding)
+            evaluator.forget(leaf, binding)
+
+    spans = chunks(len(layout.series), ROWS if len(layout.series) > 4 * ROWS else 1)
+    for _ in map(fill, spans) if pool is None else pool.map(fill, spans):
+        pass
     return table
 
 

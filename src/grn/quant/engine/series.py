@@ -168,13 +168,14 @@ class Evaluator:
     def forget(self, node: Expr, binding: Binding) -> None:
         """Let go of an indicator's values, unless it has given others beside them."""
         if isinstance(node, Indicator) and len(self._families.get(_family(node, binding), ())) == 1:
-            del self._families[_family(node, binding)]
+            self._families.pop(_family(node, binding), None)
 
     def _indicator(self, node: Indicator, binding: Binding) -> npt.NDArray[np.float64]:
         from grn.quant.indicators.registry import evaluate, get, share
 
         family = _family(node, binding)
-        if family not in self._families:
+        outputs = self._families.get(family)
+        if outputs is None:
             read = sorted({p.name for x in node.inputs for p in find_params(x)})
             source: Key = (node.name, tuple(x.key for x in node.inputs), tuple((n, binding[n]) for n in read))
             if self.jit and source not in self._shared:
@@ -185,8 +186,9 @@ class Evaluator:
             else:
                 inputs = [self.numbers(x, binding) for x in node.inputs]
                 outputs = evaluate(node.name, inputs, _named(node, binding), jit=self.jit)
-            self._families[family] = tuple(np.asarray(o, dtype=np.float64) for o in outputs)
-        return self._families[family][get(node.name).outputs.index(node.output)]
+            outputs = tuple(np.asarray(o, dtype=np.float64) for o in outputs)
+            self._families[family] = outputs
+        return outputs[get(node.name).outputs.index(node.output)]
 
 
 def latch(entry: npt.NDArray[np.bool_], leave: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:

@@ -36,9 +36,7 @@ def exact_sums(x: Array) -> Sums | None:
     sizes.  With at most `RANGE_BITS` bits between them no operation of a two-sum rounds (Knuth, TAOCP vol. 2,
     section 4.2.2).  Missing values and infinities are left to the other way.
     """
-    sizes = np.abs(x)
-    total = float(sizes.sum())
-    least = float(sizes.min(where=sizes > 0.0, initial=np.inf))
+    total, least = _sizes(np.ascontiguousarray(x))
     # A sum in float64 may be short by a little: one bit more.
     if not 0.0 < total < 1e290 or not least > 1e-290:
         return None
@@ -55,6 +53,19 @@ def mean_of_window(sums: Sums, n: int) -> Array:
     if n <= len(out):
         _mean(*sums, n, out)
     return out
+
+
+@_jit  # type: ignore[untyped-decorator]
+def _sizes(x: Any) -> tuple[float, float]:
+    """Sum of all sizes, and the least one above zero."""
+    total = 0.0
+    least = np.inf
+    for value in x:
+        size = abs(value)
+        total += size
+        if 0.0 < size < least:
+            least = size
+    return total, least
 
 
 @_jit  # type: ignore[untyped-decorator]

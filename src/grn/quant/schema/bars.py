@@ -123,15 +123,22 @@ class Bars:
         DataError
             When a name is not among the columns.
         """
-        return sha256_hex(_DIGEST_TAG, *self._chunks(sorted(set(names))))
+        wanted = tuple(sorted(set(names)))
+        if wanted not in self._digests:
+            self._digests[wanted] = sha256_hex(_DIGEST_TAG, *self._chunks(wanted))
+        return self._digests[wanted]
 
-    def _chunks(self, names: Iterable[str]) -> Iterable[bytes]:
+    @cached_property
+    def _digests(self) -> dict[tuple[str, ...], str]:
+        return {}
+
+    def _chunks(self, names: Iterable[str]) -> Iterable[bytes | memoryview]:
         yield len(self).to_bytes(8, "little")
-        yield self.ts_ns.astype("<i8", copy=False).tobytes()
+        yield self.ts_ns.astype("<i8", copy=False).data
         for name in names:
             encoded = name.encode()
             yield len(encoded).to_bytes(8, "little") + encoded
-            yield self.column(name).astype("<f8", copy=False).tobytes()
+            yield self.column(name).astype("<f8", copy=False).data
 
     def head(self, n: int) -> Bars:
         """Return the first `n` bars (all of them when there are fewer), sharing memory with these.

@@ -63,10 +63,10 @@ def check_order(rows: Rows) -> None:
     DataError
         Naming the first offending row, its timestamp and the one before.
     """
-    step = np.empty(len(rows.ts_ns), dtype=np.int64)
-    step[1:] = rows.ts_ns[1:] > rows.ts_ns[:-1]
-    step[rows.starts[:-1]] = 1
-    at = rows.first(step == 0)
+    stuck = np.empty(len(rows.ts_ns), dtype=np.bool_)
+    np.less_equal(rows.ts_ns[1:], rows.ts_ns[:-1], out=stuck[1:])
+    stuck[rows.starts[:-1]] = False
+    at = rows.first(stuck)
     if at is None:
         return
     keys = "'symbol', 'ts'" if rows.by_symbol else "'ts'"
