@@ -36,6 +36,8 @@ Array = npt.NDArray[np.float64]
 
 LANES = 64
 """Combinations per task at least."""
+SHARES = 8
+"""Tasks per thread and symbol at most."""
 TASK = 2**18
 """Bar-combinations per task at least, a quarter of a millisecond: it balances threads, and is long enough
 to make a task's overhead vanish."""
@@ -121,7 +123,9 @@ def run_all(
                 work = _Work(kernel, arrays, out, rows, len(one))
                 if not found:
                     work.prepare()
-                spans = chunks(len(grid), max(LANES, TASK // max(1, len(one))))
+                # Not more tasks than balance needs: each ends with a wait for the interpreter's lock.
+                size = max(LANES, TASK // max(1, len(one)), -(-len(grid) // (SHARES * threads)))
+                spans = chunks(len(grid), size)
                 running.append([(last - first, pool.submit(work, first, last)) for first, last in spans])
                 found.append(out)
                 # Two tables of series at most: of the symbol that is run, and of the one after it.

@@ -19,6 +19,8 @@ from grn.quant.strategy.rules import Rules
 from grn.quant.strategy.strategy import Strategy
 from grn.quant.strategy.tree import find_params
 
+SMALL = 2**20
+"""Numbers of a table below which threads cost more than they save."""
 ROWS = 16
 """Series per task."""
 SPARE = 8
@@ -171,8 +173,9 @@ def build_table(
             table[row, plan.pad :] = evaluator.numbers(leaf, binding)
             evaluator.forget(leaf, binding)
 
-    spans = chunks(len(layout.series), ROWS if len(layout.series) > 4 * ROWS else 1)
-    for _ in map(fill, spans) if pool is None else pool.map(fill, spans):
+    small = table.size < SMALL
+    spans = chunks(len(layout.series), 1 if len(layout.series) <= 4 * ROWS else ROWS)
+    for _ in map(fill, spans) if pool is None or small else pool.map(fill, spans):
         pass
     return table
 

@@ -19,7 +19,6 @@ from grn.quant.strategy.cross import Hold
 from grn.quant.strategy.expr import DAY, Binary, Column, Const, Expr, Key, Lag, Param, Unary, When
 from grn.quant.strategy.leaves import HostFunction, Indicator, PolarsColumn, Timeframe
 from grn.quant.strategy.step import StepCall
-from grn.quant.strategy.tree import find_params
 
 Array = npt.NDArray[Any]
 Binding = Mapping[str, float]
@@ -176,8 +175,8 @@ class Evaluator:
         family = _family(node, binding)
         outputs = self._families.get(family)
         if outputs is None:
-            read = sorted({p.name for x in node.inputs for p in find_params(x)})
-            source: Key = (node.name, tuple(x.key for x in node.inputs), tuple((n, binding[n]) for n in read))
+            read = tuple((n, binding[n]) for n in node.param_names[1])
+            source: Key = (node.name, tuple(x.key for x in node.inputs), read)
             if self.jit and source not in self._shared:
                 self._shared[source] = share(node.name, [self.numbers(x, binding) for x in node.inputs])
             shared = self._shared.get(source)
@@ -199,8 +198,7 @@ def latch(entry: npt.NDArray[np.bool_], leave: npt.NDArray[np.bool_]) -> npt.NDA
 
 
 def _family(node: Indicator, binding: Binding) -> Key:
-    names = sorted(p.name for p in find_params(node))
-    return (node.family, tuple((n, binding[n]) for n in names))
+    return (node.family, tuple((n, binding[n]) for n in node.param_names[0]))
 
 
 def _named(node: Indicator, binding: Binding) -> dict[str, float]:

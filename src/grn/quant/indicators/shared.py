@@ -49,7 +49,8 @@ def exact_sums(x: Array) -> Sums | None:
 
 def mean_of_window(sums: Sums, n: int) -> Array:
     """What `averages.sma` gives for window `n`, from the sums of the series: float64 [T]."""
-    out = np.full(len(sums[0]), np.nan)
+    out = np.empty(len(sums[0]))
+    out[: n - 1] = np.nan
     if n <= len(out):
         _mean(*sums, n, out)
     return out

@@ -70,6 +70,14 @@ class Indicator(Expr):
         """The key without the output: what is computed together."""
         return (self.name, tuple(x.key for x in self.inputs), tuple(p.key for p in self.params))
 
+    @cached_property
+    def param_names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Names of the sweep's parameters that it depends on, and of those among them that its inputs do."""
+        from grn.quant.strategy.tree import find_params
+
+        below = {p.name for x in self.inputs for p in find_params(x)}
+        return tuple(sorted(p.name for p in find_params(self))), tuple(sorted(below))
+
     def __str__(self) -> str:
         inside = ", ".join(str(x) for x in (*self.inputs, *self.params))
         return f"{self.name}({inside})" if self.output == "value" else f"{self.name}({inside}).{self.output}"
