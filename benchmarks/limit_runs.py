@@ -193,8 +193,14 @@ WORKS: Final[dict[str, Callable[[], Numbers]]] = {
 }
 
 if __name__ == "__main__":
-    # What belongs to starting is paid before: packages, and functions that every kernel shares.
-    import grn.quant.compute
-    import grn.quant.engine.compiled
+    # What belongs to starting is paid before: packages, what Numba reads before it loads its first function,
+    # and the functions that every kernel shares.
+    from importlib import import_module
 
+    from numba.core.registry import cpu_target
+
+    for package in ("polars", "grn.quant.compute", "grn.quant.engine.compiled"):
+        import_module(package)
+    cpu_target.typing_context.refresh()
+    cpu_target.target_context.refresh()
     print(json.dumps(WORKS[sys.argv[1]]()))
