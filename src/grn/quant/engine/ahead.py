@@ -211,10 +211,11 @@ def _block(f: Features, has: set[str]) -> list[str]:
         lines += ["bars_in += float(count)"]
     return [
         *lines,
-        f"if count == {WIDTH}:",
-        "    previous = last_lane(e)",
-        "elif count > 0:",
-        "    previous = cash + position * close[t + count - 1] * multiplier",
+        *(
+            ["if count > 0:", "    previous = lane_at(e, count - 1)"]
+            if often
+            else ["previous = lane_at(e, count - 1)"]
+        ),
         "t += count",
     ]
 

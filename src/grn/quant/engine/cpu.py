@@ -150,7 +150,8 @@ class _Work:
     n_bars: int
 
     def __call__(self, first: int, last: int) -> None:
-        marks = np.zeros((self.rows, 8 + 8 * -(-self.n_bars // 64)), dtype=np.uint8)
+        # A word before the first bars, and one behind the last (see `vectors.next_bar`).
+        marks = np.zeros((self.rows, 8 + 8 * -(-self.n_bars // 64) + 8), dtype=np.uint8)
         self.kernel(*self.arrays, first, last, marks, marks.view(np.int64), self.out)
 
     def prepare(self) -> None:

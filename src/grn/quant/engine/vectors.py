@@ -193,10 +193,10 @@ def _one_by_one(name: str) -> Callable[..., Any]:
     return write
 
 
-last_lane: Final = _operation(
-    types.float64, [vector], lambda builder, v: builder.extract_element(v, _i32(WIDTH - 1))
+lane_at: Final = _operation(
+    types.float64, [vector, types.int64], lambda builder, v, k: builder.extract_element(v, k)
 )
-"""The last lane of a vector."""
+"""One lane of a vector; there must be one of that number."""
 add_up: Final = _operation(types.float64, [types.float64, vector], _one_by_one("fadd"))
 """A number and all lanes, added in their order."""
 take_off: Final = _operation(types.float64, [types.float64, vector], _one_by_one("fsub"))
@@ -260,17 +260,24 @@ def holds(words: Any, k: int, t: int) -> bool:
 def next_bar(words: Any, k: int, t: int, n: int) -> int:
     """The first bar from `t` on whose bit is set in row `k` of the words, at most `n`.
 
-    Row `k` holds bar t in bit ``t % 64`` of word ``1 + t // 64``; what lies beyond bar n - 1 is arbitrary.
+    Row `k` holds bar t in bit ``t % 64`` of word ``1 + t // 64``; what lies beyond bar n - 1 is arbitrary,
+    and one word more is empty.
     """
     w = (t >> 6) + 1
     # The shift copies the sign downwards from bit 63 only: the lowest bit that is set stays the right one.
     x = words[k, w] >> (t & 63)
+    start = t
+    # Often in this word or the next: chosen between without a branch that nobody can predict.
+    following = words[k, w + 1]
     if x == 0:
-        last = (n + 63) >> 6
-        while x == 0:
-            w += 1
-            if w > last:
-                return n
-            x = words[k, w]
-        t = (w - 1) << 6
-    return min(n, t + lowest_bit(x))
+        w += 1
+        x = following
+        start = (w - 1) << 6
+    last = (n + 63) >> 6
+    while x == 0:
+        w += 1
+        if w > last:
+            return n
+        x = words[k, w]
+        start = (w - 1) << 6
+    return min(n, start + lowest_bit(x))
