@@ -1,6 +1,6 @@
 """How long one million trials take to enter and to count.
 
-``python -m benchmarks.ledger_trials``: one row and one blob, as a sweep of one symbol makes them, into a fresh
+``python -m benchmarks.ledger_trials``: one row and one blob, as a sweep of one symbol makes, into a fresh
 ledger on the disk, flushed when the method returns; the median of several rounds.  It may take half a second.
 """
 

@@ -170,6 +170,15 @@ def test_a_sweep_that_raises_is_recorded_as_failed(
     assert ledger.count_trials([b.identity for b in DATA]).n == 0
 
 
+def test_progress_ends_at_what_was_expected(ledger: Ledger) -> None:
+    """Every combination on every symbol is counted once, whichever engine runs."""
+    for engine in ("cpu", "reference"):
+        asked: list[int] = []
+        steps: list[int] = []
+        grn.sweep(cross(), DATA, ledger=ledger, engine=engine, progress=steps.append, expect=asked.append)
+        assert asked == [sum(steps)] == [12]
+
+
 def test_a_sweep_too_large_is_refused_before_anything_is_recorded(ledger: Ledger) -> None:
     """Priced first: the message has the price and the budget, and the ledger does not know of it."""
     wide = cross(range(1, 2001), range(1, 2001))

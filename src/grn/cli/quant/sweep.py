@@ -104,7 +104,7 @@ def sweep(
     with Progress("sweep", unit="combinations") as progress:
         result = run_sweep(
             strategy, chosen_data, metrics=metrics, engine=engine, threads=threads, progress=progress.advance,
-            command="quant sweep", rules=chosen_rules,
+            expect=progress.expect, command="quant sweep", rules=chosen_rules,
         )  # fmt: skip
     if output is not None:
         save_frame(result.frame, output)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grn.kit.errors import GrnError, LedgerError, UsageError
+from grn.kit.errors import GrnError, LedgerError, OutputError, UsageError
 from grn.kit.files import sha256_hex
 from grn.kit.versions import versions
 from grn.ledger import Ledger
@@ -110,7 +110,9 @@ def stream_sweep(
             _Writer(request, chunks, place, book, threads).write(progress, expect)
         except GrnError as error:
             kept = f"{len(place.parts):,} of {len(chunks):,} chunks are kept: run the same again to go on"
-            error.hint = "; ".join(filter(None, [error.hint, kept]))
+            # Another path is no way out: what was finished lies here.
+            first = "make room" if isinstance(error, OutputError) else error.hint
+            error.hint = "; ".join(filter(None, [first, kept]))
             raise
     return StreamResult(place)
 
@@ -185,11 +187,12 @@ class _Writer:
     def _enter(self, run: str, result: SweepResult, entered: int) -> None:
         """Enter the trials of a chunk, those accounts left out that a killed run entered before."""
         accounts = list(zip(self._ids, self._digests, result.trial_sharpes, strict=True))
-        for data_id, digest, sharpes in accounts[entered:]:
-            keys = record.trial_keys(result.strategy, result.grid, result.rules, digest)
-            self._book.record_trials(
-                run, data_id=data_id, strategy_key=self._strategy_key, keys=keys, sharpes=sharpes
-            )
+        parts = [
+            (data_id, record.trial_keys(result.strategy, result.grid, result.rules, digest), sharpes)
+            for data_id, digest, sharpes in accounts[entered:]
+        ]
+        if parts:
+            self._book.record_all_trials(run, self._strategy_key, parts)
 
     def _run_id(self) -> str:
         """The run in the ledger: the one that was begun, or a new one."""
