@@ -161,4 +161,8 @@ def _kept(folder: Path, batch: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((folder / f"{Path(batch).name}.json").read_bytes())
         return {"batch": batch, **found}
     except (OSError, ValueError):
-        raise UsageError("no batch of that name was handed in from here", seen=batch) from None
+        raise UsageError(
+            "no batch of that name was handed in from here",
+            seen=batch,
+            hint="the name that grn llm batch submit printed, in the same GRN_HOME",
+        ) from None

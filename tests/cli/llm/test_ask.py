@@ -272,3 +272,17 @@ def test_a_correction_changes_the_sum(echo: Echo, capsys: Capture) -> None:
     main(["llm", "spend", "--by", "provider", "--json"])
     assert json.loads(capsys.readouterr().out)["cost_pusd"] == 5 * 10**11
     assert main(["llm", "budget", "correct", "nope", "1", "--source", "x"]) == 2
+
+
+def test_the_local_model_is_cut_early(capsys: pytest.CaptureFixture[str]) -> None:
+    """A base model seldom ends by itself: 256 tokens unless told otherwise; 4096 for everybody else."""
+    for model, most in (("local", 256), ("haiku", 4096)):
+        assert main(["ask", "hi", "-m", model, "--dry-run", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["answer_tokens_most"] == most
+
+
+def test_what_a_local_model_lacks_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """Degrees of thinking and a cache are refused, not left out in silence."""
+    for option in (["--effort", "low"], ["--cache", "1h"]):
+        assert main(["ask", "hi", "-m", "local", *option]) == 2
+        assert option[0] in capsys.readouterr().err

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from grn.cli.llm.answer import answer_text, notify, say, say_stats, show_quote, write_answer
 from grn.cli.llm.stdin import read_piped
-from grn.cli.output import json_option, write_facts, write_json
+from grn.cli.output import json_option
 
 if TYPE_CHECKING:
     from grn.llm.calls import Caller, Terms
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from grn.llm.request import Cached, Request
 
 _DEFAULT_MODEL = "claude-sonnet-5-5"
+_SCHEMA_HINT = 'for example {"type": "object", "properties": {"year": {"type": "integer"}}}'
 
 
 @click.command()
@@ -40,7 +42,9 @@ _DEFAULT_MODEL = "claude-sonnet-5-5"
 @click.option("-c", "--continue", "going_on", is_flag=True, help="Go on with the last conversation.")
 @click.option("--json-schema", "schema_text", help="JSON Schema of the answer, or a file with it.")
 @click.option(
-    "--max-tokens", type=click.IntRange(min=1), help="Bound on the answer, thinking included (default 4096)."
+    "--max-tokens",
+    type=click.IntRange(min=1),
+    help="Bound on the answer, thinking included (default 4096; 256 for local, which seldom ends).",
 )
 @click.option("--temperature", type=click.FloatRange(min=0), help="Randomness, where the model takes it.")
 @click.option("--effort", type=click.Choice(["low", "medium", "high"]), help="How hard to think.")
@@ -82,7 +86,7 @@ def ask(words: tuple[str, ...], **options: Any) -> int:
 
     tape, mode = _tape(options)
     request, terms = _request(words, options), _terms(options)
-    with open_caller(tape=tape, mode=mode, timeout_s=options["timeout_s"], notify=_notify) as caller:
+    with open_caller(tape=tape, mode=mode, timeout_s=options["timeout_s"], notify=notify) as caller:
         return _run(caller, request, terms, mode, options)
 
 
@@ -91,23 +95,23 @@ def _run(caller: Caller, request: Request, terms: Terms, mode: str, options: dic
     from grn.llm.events import Finished
 
     if options["dry_run"]:
-        _show_quote(caller, request, as_json=options["as_json"])
+        show_quote(caller, request, as_json=options["as_json"])
         return ExitCode.DONE
     events = _answer(caller, request, terms, aloud=options["stream"] and not options["as_json"])
     if mode != "replay" and not options["private"]:
         _keep(request, events)
     end = next((event for event in events if isinstance(event, Finished)), None)
     if options["as_json"]:
-        _write_answer(events)
+        write_answer(events)
     elif not options["stream"]:
-        _say(_text(events))
+        say(answer_text(events))
     reason = end.reason if end else "end"
     if reason == "length":
-        _notify(f"the answer was cut at {request.max_tokens} tokens: --max-tokens allows more")
+        notify(f"the answer was cut at {request.max_tokens} tokens: --max-tokens allows more")
     if options["stats"]:
-        _say_stats(caller, events, mode)
+        say_stats(caller, events, mode)
     if reason == "refused":
-        _notify("the model refused to answer")
+        notify("the model refused to answer")
         return ExitCode.NO
     return ExitCode.DONE
 
@@ -136,11 +140,12 @@ def _request(words: tuple[str, ...], options: dict[str, Any]) -> Request:
     model = options["model"] or template.model or (before.model if before else None)
     if cached is not None and model is None:
         model = cached.model
+    model = model or os.environ.get("GRN_MODEL") or _DEFAULT_MODEL
     return Request(
-        model=model or os.environ.get("GRN_MODEL") or _DEFAULT_MODEL,
+        model=model,
         messages=(*(before.messages if before else ()), Message("user", tuple(parts))),
         system=options["system"] or template.system or (before.system if before else None),
-        max_tokens=options["max_tokens"] or template.max_tokens or 4096,
+        max_tokens=options["max_tokens"] or template.max_tokens or (256 if model == "local" else 4096),
         temperature=options["temperature"],
         schema=_schema(options["schema_text"]),
         effort=options["effort"],
@@ -167,11 +172,14 @@ def _schema(text: str | None) -> dict[str, Any] | None:
     if text is None:
         return None
     try:
-        read = json.loads(text if text.lstrip().startswith("{") else Path(text).read_text(encoding="utf-8"))
+        given = text.lstrip().startswith(("{", "["))
+        read = json.loads(text if given else Path(text).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UsageError("--json-schema is neither JSON nor a file with it", seen=str(error)) from error
+        raise UsageError(
+            "--json-schema is neither JSON nor a file with it", seen=str(error), hint=_SCHEMA_HINT
+        ) from error
     if not isinstance(read, dict):
-        raise UsageError("a JSON Schema is an object", seen=text, hint='for example {"type": "object"}')
+        raise UsageError("a JSON Schema is an object", seen=text, hint=_SCHEMA_HINT)
     return read
 
 
@@ -192,7 +200,8 @@ def _tape(options: dict[str, Any]) -> tuple[str | None, Any]:
 
     named = [(options[mode], mode) for mode in ("record", "replay", "refresh") if options[mode]]
     if len(named) > 1:
-        raise UsageError("a call has one tape", seen=", ".join(f"--{mode}" for _, mode in named))
+        seen = ", ".join(f"--{mode}" for _, mode in named)
+        raise UsageError("a call has one tape", seen=seen, hint="one of --record, --replay, --refresh")
     return named[0] if named else (None, "live")
 
 
@@ -221,85 +230,5 @@ def _keep(request: Request, events: list[Event]) -> None:
     from grn.llm.request import Message, Text
     from grn.llm.room import llm_dir
 
-    if text := mask(_text(events)):
+    if text := mask(answer_text(events)):
         save_last(llm_dir() / "conversation", request, Message("assistant", (Text(text),)))
-
-
-def _text(events: list[Event]) -> str:
-    from grn.llm.events import TextDelta
-
-    return "".join(event.text for event in events if isinstance(event, TextDelta))
-
-
-def _say(text: str) -> None:
-    click.echo(text, nl=not text.endswith("\n"))
-
-
-def _write_answer(events: list[Event]) -> None:
-    from grn.llm.events import Finished, ThinkingDelta
-
-    end = next((event for event in events if isinstance(event, Finished)), None)
-    thinking = "".join(event.text for event in events if isinstance(event, ThinkingDelta))
-    write_json(
-        {
-            "text": _text(events),
-            "thinking": thinking or None,
-            "model": end.served if end else None,
-            "reason": end.reason if end else None,
-            "usage": end.usage.plain() if end else None,
-        }
-    )
-
-
-def _show_quote(caller: Caller, request: Request, *, as_json: bool) -> None:
-    from grn.llm.money import usd_text
-
-    quote = caller.quote(request)
-    if quote.notice:
-        _notify(quote.notice)
-    if as_json:
-        write_json(
-            {
-                "model": quote.model.name,
-                "provider": quote.model.provider,
-                "notice": quote.notice,
-                "prompt_tokens_about": quote.prompt_about,
-                "prompt_tokens_most": quote.prompt_most,
-                "answer_tokens_most": request.max_tokens,
-                "cost_usd_about": usd_text(quote.about_pusd).lstrip("$"),
-                "cost_usd_most": usd_text(quote.most_pusd).lstrip("$"),
-            }
-        )
-        return
-    write_facts(
-        [
-            ("model", quote.model.name),
-            ("prompt", f"about {quote.prompt_about:,} tokens, at most {quote.prompt_most:,}"),
-            ("answer", f"at most {request.max_tokens:,} tokens"),
-            ("cost", f"about {usd_text(quote.about_pusd)} if the answer is that long"),
-            ("reserved", usd_text(quote.most_pusd)),
-            ("sent", "nothing"),
-        ]
-    )
-
-
-def _say_stats(caller: Caller, events: list[Event], mode: str) -> None:
-    from grn.llm.money import usd_text
-
-    if mode == "replay":
-        _notify("replayed: nothing was sent, nothing was billed")
-        return
-    row = caller.book.calls(limit=1)[0]
-    used = row.usage
-    rate = ""
-    if row.first_ms is not None and row.total_ms is not None and row.total_ms > row.first_ms:
-        per_s = (used.output - 1) * 1000 / (row.total_ms - row.first_ms)
-        rate = f"; first token after {row.first_ms} ms, then {per_s:.1f} tokens/s"
-    _notify(
-        f"{row.served}: {used.prompt:,} tokens in ({used.cache_read:,} from the cache), {used.output:,} out, "
-        f"{usd_text(row.cost_pusd or 0)}{rate}"
-    )
-
-
-def _notify(text: str) -> None:
-    click.echo(text, err=True)

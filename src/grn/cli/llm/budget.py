@@ -46,7 +46,7 @@ def budget(ctx: click.Context, as_json: bool) -> None:
 
 
 @budget.command("set")
-@click.argument("provider", type=click.Choice(_PROVIDERS))
+@click.argument("provider", type=click.Choice(_PROVIDERS), metavar="PROVIDER")
 @click.argument("amount")
 @click.option(
     "--funding",
@@ -56,7 +56,7 @@ def budget(ctx: click.Context, as_json: bool) -> None:
 def set_budget(provider: str, amount: str, funding: Any) -> None:
     """Set what may be spent on PROVIDER in every month from now on.
 
-    AMOUNT in dollars, such as 20, or "none" for no budget.
+    PROVIDER is anthropic, google or voyage; AMOUNT in dollars, such as 20, or "none" for no budget.
     """
     from grn.llm.money import parse_usd
     from grn.llm.room import llm_dir

@@ -42,9 +42,12 @@ def keys(ctx: click.Context, as_json: bool) -> None:
 
 
 @keys.command("set")
-@click.argument("provider", type=click.Choice(_PROVIDERS))
+@click.argument("provider", type=click.Choice(_PROVIDERS), metavar="PROVIDER")
 def set_key(provider: str) -> None:
-    """Put the key of PROVIDER into the system's keyring; it is asked for, or read from a pipe."""
+    """Put the key of PROVIDER into the system's keyring; it is asked for, or read from a pipe.
+
+    PROVIDER is anthropic, google or voyage.
+    """
     from grn.llm.keys import store_key
 
     asked = sys.stdin.isatty()
@@ -52,9 +55,9 @@ def set_key(provider: str) -> None:
 
 
 @keys.command()
-@click.argument("provider", type=click.Choice(_PROVIDERS))
+@click.argument("provider", type=click.Choice(_PROVIDERS), metavar="PROVIDER")
 def forget(provider: str) -> None:
-    """Take the key of PROVIDER out of the system's keyring."""
+    """Take the key of PROVIDER out of the system's keyring: anthropic, google or voyage."""
     from grn.llm.keys import forget_key
 
     forget_key(provider)

@@ -33,7 +33,9 @@ def tape(ctx: click.Context, as_json: bool) -> None:
         rows.append((found.name, len(costs), sum(costs)))
     if as_json:
         write_json_lines({"tape": name, "calls": calls, "cost_pusd": cost} for name, calls, cost in rows)
-    elif rows:
+    elif not rows:
+        click.echo("no tapes yet: grn ask --record NAME makes one", err=True)
+    else:
         write_table(("TAPE", "CALLS", "COST"), ((name, calls, usd_text(cost)) for name, calls, cost in rows))
 
 

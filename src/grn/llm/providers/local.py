@@ -121,11 +121,17 @@ def body(ask: Request, engine: Model) -> dict[str, Any]:
     Raises
     ------
     UnsupportedError
-        It has tools or attachments, which a local model is not given.
+        It has tools or attachments, which a local model is not given, or asks for what only others do.
     """
     if ask.tools or any(ask.files()):
         raise UnsupportedError(
             "a local model is given text only", seen="tools or attachments", hint="--model sonnet, or flash"
+        )
+    if ask.effort is not None or ask.cache is not None:
+        raise UnsupportedError(
+            "a local model has neither degrees of thinking nor a cache to pay for",
+            seen="--effort" if ask.effort is not None else "--cache",
+            hint="leave it out",
         )
     fields: dict[str, Any] = {
         "max_tokens": ask.max_tokens,
