@@ -146,9 +146,9 @@ _LEAST_CACHED = (
 )
 
 # What a cached prompt costs to keep, picodollars a token and hour: of 2.5 pro as Google's price page is
-quoted in # https://discuss.ai.google.dev/t/107349, of the 3.6 to 3.8 models as noted by genai-prices 0.2.3,
-whose list has # no unit for it, until their introductory prices end. A model that is missing here keeps
-nothing. _INTRODUCTORY = date(2027, 1, 1)
+# quoted in https://discuss.ai.google.dev/t/107349, of the 3.6 to 3.8 models as noted by genai-prices 0.2.3,
+# whose list has no unit for it, until their introductory prices end. A model missing here keeps nothing.
+_INTRODUCTORY = date(2027, 1, 1)
 _STORAGE: Mapping[str, tuple[int, date | None]] = {
     "gemini-2.5-pro": (4_500_000, None),
     "gemini-3.6-flash": (500_000, _INTRODUCTORY),
