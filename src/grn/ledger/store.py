@@ -213,9 +213,7 @@ class Ledger:
         """
         from grn.ledger.trials import encode_trials
 
-        # Side by side: each waits for the disk several times.
-        with ThreadPoolExecutor(max(1, min(8, len(parts)))) as pool:
-            blobs = list(pool.map(lambda part: self._blobs.put(encode_trials(*part[1:])), parts))
+        blobs = self.put_blobs([encode_trials(keys, sharpes) for _, keys, sharpes in parts])
         newest = self.watermark() if not parts else 0
         with self._writing():
             self._require_run(run)
@@ -230,6 +228,11 @@ class Ledger:
                 assert cursor.lastrowid is not None
                 newest = cursor.lastrowid
         return newest
+
+    def knows(self, run: str) -> bool:
+        """Whether a run of exactly this id was begun here."""
+        with explained(self.folder, _WHAT):
+            return self._row("SELECT 1 FROM invocations WHERE run = ?", run)
 
     def watermark(self) -> int:
         """Tell the number of the newest ``trials`` row; 0 in an empty ledger."""
@@ -275,6 +278,11 @@ class Ledger:
     def put_blob(self, data: bytes) -> str:
         """Store bytes by content; returns their SHA-256. Name them in a run's outputs to find them again."""
         return self._blobs.put(data)
+
+    def put_blobs(self, data: Sequence[bytes]) -> list[str]:
+        """Store several at once, side by side: each waits for the disk several times."""
+        with ThreadPoolExecutor(max(1, min(8, len(data)))) as pool:
+            return list(pool.map(self._blobs.put, data))
 
     def get_blob(self, digest: str) -> bytes:
         """Read bytes by their SHA-256, verified; LedgerError when they are missing or damaged."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from grn.kit.canonical import canonical_json
 from grn.kit.errors import ExitCode, GrnError, LedgerError
 from grn.kit.files import sha256_hex
 from grn.kit.versions import versions
-from grn.ledger import Ledger
+from grn.ledger import Ledger, TrialCount
 from grn.quant.engine.plan import Grid
 from grn.quant.result import SweepResult
 from grn.quant.schema import Bars
@@ -148,6 +150,39 @@ def record_trials(ledger: Ledger, run: str, result: SweepResult) -> int:
     keys = [trial_keys(result.strategy, result.grid, result.rules, digest) for digest in digests]
     parts = list(zip(ids, keys, result.trial_sharpes, strict=True))
     return ledger.record_all_trials(run, strategy_key(result.strategy), parts)
+
+
+@dataclass(frozen=True)
+class CountLater:
+    """The trials counted on a run's data at its watermark, when they are asked for.
+
+    Raises
+    ------
+    LedgerError
+        The run's ledger is no longer where it was.
+    """
+
+    folder: Path
+    run: str
+    ids: tuple[str, ...]
+    watermark: int
+
+    def __call__(self) -> TrialCount:
+        """Open the ledger again and count; at one watermark the answer is the same for ever."""
+        if not Ledger.exists(self.folder):
+            raise LedgerError(
+                "the ledger of a run is gone",
+                seen=str(self.folder),
+                hint="restore it, or run the sweep again",
+            )
+        with Ledger.open(self.folder) as book:
+            if not book.knows(self.run) or book.watermark() < self.watermark:
+                raise LedgerError(
+                    "the ledger does not know this run",
+                    seen=f"{self.run} in {self.folder}",
+                    hint="restore the ledger that it was recorded in, or run the sweep again",
+                )
+            return book.count_trials(self.ids, watermark=self.watermark)
 
 
 def recall_bars(ledger: Ledger, inputs: Mapping[str, Any]) -> tuple[Bars, ...]:

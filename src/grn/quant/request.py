@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from grn.kit.config import load_settings
 from grn.kit.errors import StrategyError, UsageError
-from grn.kit.files import sha256_hex
 from grn.kit.paths import ledger_dir
 from grn.ledger import Ledger
 from grn.quant import record
@@ -52,21 +51,10 @@ class Request:
     inputs: dict[str, Any]
 
     def begin(self, book: Ledger) -> str:
-        """Enter the data and the run in the ledger; returns the run's id."""
-        blobs = self.pack()
-        for blob in blobs:
-            book.put_blob(blob)
-        return self.begin_naming(book, blobs)
-
-    def pack(self) -> list[bytes]:
-        """The columns that are read, of each symbol as one block."""
-        return [record.pack_bars(one, self.columns) for one in self.bars]
-
-    def begin_naming(self, book: Ledger, blobs: Sequence[bytes]) -> str:
-        """Enter the run under its data's names; the data itself is still to be stored."""
-        named = zip(self.inputs["data"], blobs, strict=True)
-        data = [{**entry, "blob": sha256_hex(blob)} for entry, blob in named]
-        return book.begin(self.command, {**self.inputs, "data": data})
+        """Enter the data, and then the run that names it, in the ledger; returns the run's id."""
+        names = book.put_blobs([record.pack_bars(one, self.columns) for one in self.bars])
+        named = zip(self.inputs["data"], names, strict=True)
+        return book.begin(self.command, {**self.inputs, "data": [{**e, "blob": name} for e, name in named]})
 
 
 def prepare(

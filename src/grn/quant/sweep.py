@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from grn.kit.errors import UsageError
 from grn.kit.files import sha256_hex
-from grn.ledger import Ledger, TrialCount
+from grn.ledger import Ledger
 from grn.quant import record
 from grn.quant.compute import Advance, check_price, compute, memory_budget_gib
 from grn.quant.engine.cpu import check_threads
@@ -150,18 +149,12 @@ def _run(
     """Compute, and enter the run and its trials in the ledger."""
     with opened(ledger) as book:
         key = record.result_key(request.inputs)
-        blobs = request.pack()
-        run = request.begin_naming(book, blobs)
+        run = request.begin(book)
         try:
-            # The data reaches the disk while the engine computes.
-            with ThreadPoolExecutor(1) as background:
-                stored = [background.submit(book.put_blob, blob) for blob in blobs]
-                result = compute(
-                    request.strategy, request.bars, grid, request.rules, request.metrics, request.choice,
-                    ppy=request.ppy, threads=threads, progress=progress,
-                )  # fmt: skip
-                for one in stored:
-                    one.result()
+            result = compute(
+                request.strategy, request.bars, grid, request.rules, request.metrics, request.choice,
+                ppy=request.ppy, threads=threads, progress=progress,
+            )  # fmt: skip
             watermark = record.record_trials(book, run, result)
         except BaseException as error:
             book.finish(run, exit_code=record.exit_code_of(error))
@@ -178,11 +171,6 @@ def _run(
                 "engine": request.choice.engine,
             },
         )
-        folder = book.folder
-    ids = record.data_ids(request.strategy, request.bars)
-
-    def count() -> TrialCount:
-        with Ledger.open(folder) as book:
-            return book.count_trials(ids, watermark=watermark)
-
+        ids = record.data_ids(request.strategy, request.bars)
+        count = record.CountLater(book.folder.resolve(), run, tuple(ids), watermark)
     return result.named(run=run, result_key=key, trials=count)

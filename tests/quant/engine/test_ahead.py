@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -25,7 +27,7 @@ from grn.quant import (
     sma,
     when,
 )
-from grn.quant.engine import cpu, reference
+from grn.quant.engine import compiled, cpu, reference
 from grn.quant.engine.ahead import print_kernel
 from grn.quant.engine.market import writable
 from grn.quant.engine.plan import build_grid, build_layout, build_plan
@@ -158,3 +160,39 @@ def test_pinned_threads_give_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> 
     free = grn.sweep(strategy, market(300)).frame_sha256
     (grn_home() / "config.toml").write_text("pin = true\n")
     assert grn.sweep(strategy, market(300)).frame_sha256 == free
+
+
+def test_an_interrupt_while_tasks_are_submitted_cancels_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was submitted before Ctrl-C and has not begun never runs."""
+    ran: list[int] = []
+    monkeypatch.setattr(cpu, "LANES", 1)
+    monkeypatch.setattr(cpu, "TASK", 1)
+    monkeypatch.setattr(cpu, "SHARES", 1000)
+    fast = param("fast", range(2, 60))
+    strategy = Strategy(close > sma(close, fast), close < sma(close, fast))
+    plan, grid = build_plan(strategy, Rules()), build_grid(strategy, 1.0)
+    submit, call = cpu.ThreadPoolExecutor.submit, cpu._Work.__call__
+
+    def slowly(work: cpu._Work, first: int, last: int) -> None:
+        ran.append(first)
+        time.sleep(0.02)
+        call(work, first, last)
+
+    def interrupted(pool: ThreadPoolExecutor, task: object, *arguments: int) -> object:
+        if arguments[:1] == (40,):
+            raise KeyboardInterrupt
+        return submit(pool, task, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(cpu._Work, "__call__", slowly)
+    monkeypatch.setattr(cpu.ThreadPoolExecutor, "submit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        cpu.run(plan, build_layout(plan, grid), grid, market(50), Rules(), ALL, threads=1)
+    assert len(ran) < 20
+
+
+def test_a_kernel_is_named_after_all_that_is_compiled_into_it() -> None:
+    """Every module whose functions or operations a kernel may call is part of the name it is cached under."""
+    read = {module.__name__ for module in (*compiled._COMPILED, *compiled._READ)}
+    assert "grn.quant.engine.vectors" in read
+    called = {function.py_func.__module__ for function in compiled.functions.values()}
+    assert called <= read

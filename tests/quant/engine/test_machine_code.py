@@ -44,9 +44,7 @@ def kernel() -> tuple[Callable[..., None], object]:
     table, column = F64[:, ::1], F64[::1]
     market = numba.types.UniTuple(column, 10)
     bits = numba.uint8[:, ::1], numba.int64[:, ::1]
-    types = numba.void(
-        table, numba.int32[:, ::1], table, market, column, column, F64, I64, I64, *bits, table
-    )
+    types = numba.void(table, numba.int32[:, ::1], table, market, column, column, F64, I64, I64, *bits, table)
     return compile_kernel(source), types
 
 

@@ -137,3 +137,16 @@ def test_repr() -> None:
         repr(load_bars(daily())[0]) == "Bars('ASSET', 5 bars from 2020-01-01 to 2020-01-05, columns: close)"
     )
     assert repr(Bars("A", np.array([], dtype=np.int64), {})) == "Bars('A', no bars, columns: )"
+
+
+def test_a_view_of_an_array_that_can_still_be_written_is_copied() -> None:
+    """A read-only view is frozen only if what it looks at is: a digest is taken once."""
+    prices = np.linspace(100.0, 120.0, 5)
+    view = prices.view()
+    view.flags.writeable = False
+    bars = Bars(symbol="V", ts_ns=np.arange(5, dtype=np.int64), columns={"close": view})
+    before = bars.digest(["close"])
+    prices[3] = 1000.0
+    assert bars.column("close")[3] == 115.0
+    again = Bars(symbol="V", ts_ns=bars.ts_ns, columns={"close": bars.column("close")})
+    assert again.digest(["close"]) == before

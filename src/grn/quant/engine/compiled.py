@@ -8,7 +8,19 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from grn.kit.files import sha256_hex
-from grn.quant.engine import account, forms, holding, levels, market, signals, tariff, terms, walk, working
+from grn.quant.engine import (
+    account,
+    forms,
+    holding,
+    levels,
+    market,
+    signals,
+    tariff,
+    terms,
+    vectors,
+    walk,
+    working,
+)
 from grn.quant.jit import load_or_compile, place_cache
 from grn.quant.strategy import orders
 
@@ -18,14 +30,15 @@ import numba  # noqa: E402  # the place of its cache comes first
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
 _COMPILED: tuple[ModuleType, ...] = (tariff, account, levels, holding, signals, working, walk)
-_CONSTANTS: tuple[ModuleType, ...] = (terms, forms, market, orders)
+_READ: tuple[ModuleType, ...] = (terms, forms, market, orders, vectors)
+"""Modules whose constants, or whose operations, go into machine code."""
 
 _CALLED = frozenset(("hold", "judge_levels", "liquidate", "walk", "work_order"))
 """Functions that stay functions.  All others are compiled into what calls them: there the compiler leaves out
 what the rules make impossible, and an order is half as long."""
 
 DIGEST = sha256_hex(
-    *(Path(str(module.__file__)).read_bytes() for module in (*_COMPILED, *_CONSTANTS)),
+    *(Path(str(module.__file__)).read_bytes() for module in (*_COMPILED, *_READ)),
     Path(__file__).read_bytes(),
     repr(_OPTIONS).encode(),
 )

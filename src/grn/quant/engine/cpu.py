@@ -126,7 +126,10 @@ def run_all(
                 # Not more tasks than balance needs: each ends with a wait for the interpreter's lock.
                 size = max(LANES, TASK // max(1, len(one)), -(-len(grid) // (SHARES * threads)))
                 spans = chunks(len(grid), size)
-                running.append([(last - first, pool.submit(work, first, last)) for first, last in spans])
+                # Entered before they are submitted: an interrupt finds every one of them.
+                running.append([])
+                for first, last in spans:
+                    running[-1].append((last - first, pool.submit(work, first, last)))
                 found.append(out)
                 # Two tables of series at most: of the symbol that is run, and of the one after it.
                 if len(running) > 1:

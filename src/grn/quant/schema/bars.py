@@ -168,7 +168,9 @@ def _frozen(values: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
     nan = np.isnan(values)
     # Slices of arrays frozen here come back as they are, whatever NaN they hold: `head` shares memory.
     odd_nan = bool(nan.any()) and bool((values[nan].view(np.int64) != _NAN_BITS).any())
-    if values.flags.c_contiguous and not values.flags.writeable and not odd_nan:
+    # A read-only view of an array that somebody can still write to is no frozen array.
+    lent = isinstance(values.base, np.ndarray) and values.base.flags.writeable
+    if values.flags.c_contiguous and not values.flags.writeable and not odd_nan and not lent:
         return values
     values = values.copy(order="C")
     if odd_nan:
