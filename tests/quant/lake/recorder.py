@@ -1,8 +1,8 @@
 """A recorder that is killed: it imports once and forks, so that 50 starts do not cost 50 imports.
 
 Argument: the lake's folder. A line on stdin starts a recording. The answer is the process id of the child,
-then a line whenever something more is in its journals (kind, symbol, messages, number of the last), and
-"done" when it ended, however it ended.
+then a line whenever something more is in its journals (kind, symbol, messages, number of the last, a full
+stop, which a line lacks that was cut off), and "done" when it ended, however it ended.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def work(root: Path) -> int:
             name = f"{reel.store.kind.name} {reel.store.series.symbol}"
             if reel.heard > told.get(name, 0):
                 told[name] = reel.heard
-                print(f"{name} {reel.heard} {reel.last_id or 0}", flush=True)
+                print(f"{name} {reel.heard} {reel.last_id or 0} .", flush=True)
 
     wanted = [
         Series(kind, "ccxt:binance", symbol)
@@ -53,7 +53,7 @@ def main() -> None:
             print(os.getpid(), flush=True)
             os._exit(work(root))
         os.waitpid(child, 0)
-        print("done", flush=True)
+        print("\ndone", flush=True)
 
 
 if __name__ == "__main__":

@@ -42,7 +42,9 @@ def acknowledged(process: subprocess.Popen[str], span_s: float) -> dict[str, tup
     for line in process.stdout:
         if line.strip() == "done":
             break
-        kind, symbol, heard, last_id = line.split()
+        if not line.endswith(" .\n"):
+            continue  # killed in the middle of it
+        kind, symbol, heard, last_id, _ = line.split()
         said[f"{kind} {symbol}"] = (int(heard), int(last_id))
     killer.join()
     return said
