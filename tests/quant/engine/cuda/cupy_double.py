@@ -135,7 +135,10 @@ class CupyDouble:
             alloc_pinned_memory=bytearray,
             runtime=SimpleNamespace(
                 getDeviceCount=self._count,
-                getDeviceProperties=lambda number: {"name": b"a double of a card"},
+                getDeviceProperties=lambda number: {
+                    "name": b"a double of a card",
+                    "uuid": bytes([number] * 16),
+                },
                 CUDARuntimeError=RuntimeFailure,
             ),
             driver=SimpleNamespace(CUDADriverError=DriverFailure),

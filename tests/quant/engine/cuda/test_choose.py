@@ -29,9 +29,9 @@ def test_a_large_sweep_goes_to_the_card_that_is_predicted_to_be_faster(cards: tu
     """20 billion bar-combinations: the card, with both predicted times as the reason."""
     choice = choose_engine(CROSS, "auto", LARGE, look=lambda: cards)
     assert choice.engine == "cuda"
-    # 2e10 / (2 x 250e6) on two threads.  132 x 128 x 1.98 GHz x 0.3 / 192 are 52e9 per second: 0.38 s, beside
+    # 2e10 / (2 x 700e6) on two threads.  132 x 128 x 1.98 GHz x 0.3 / 192 are 52e9 per second: 0.38 s, beside
     # 1.5 s of start and 0.03 s of copies.
-    assert choice.reason == "predicted 1.9 s on a double of a card, 40.0 s on 2 threads"
+    assert choice.reason == "predicted 1.9 s on a double of a card, 14.3 s on 2 threads"
 
 
 def test_a_small_sweep_stays_on_the_processor_and_asks_no_card() -> None:
@@ -48,11 +48,11 @@ def test_a_fast_processor_keeps_a_sweep(cards: tuple[Card, ...]) -> None:
     """A slow card beside a fast processor, or no card at all: the reason has both figures, or none."""
     assert choose_engine(CROSS, "auto", Work(4_000_000, 20_000, 1_000), look=lambda: cards).engine == "cpu"
     assert choose_engine(CROSS, "auto", LARGE, look=lambda: cards[:0]) == choose.Choice("cpu", PLAIN)
-    slow = [Card(0, "a slow one", "89", 2, 1e9, 64, 1 << 30, 1 << 30)]
+    slow = [Card(0, "GPU-1", "a slow one", "89", 2, 1e9, 64, 1 << 30, 1 << 30)]
     choice = choose_engine(CROSS, "auto", LARGE, look=lambda: slow)
     assert choice.engine == "cpu"
     assert choice.reason.startswith(f"{PLAIN}; predicted ")
-    assert choice.reason.endswith("s on a slow one, 40.0 s on 2 threads")
+    assert choice.reason.endswith("s on a slow one, 14.3 s on 2 threads")
 
 
 def test_without_cupy_the_reason_is_what_it_was(monkeypatch: pytest.MonkeyPatch) -> None:

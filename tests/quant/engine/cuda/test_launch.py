@@ -100,6 +100,23 @@ def test_a_card_without_room_is_a_clear_error(folder: Path) -> None:
         run(CupyDouble(folder, (TABLES // 2,)))
 
 
+def test_memory_that_another_process_has_leased_is_not_taken(folder: Path, truth: np.ndarray) -> None:
+    """A lease shrinks the batches; one of all the memory leaves no card; nothing stays leased afterwards."""
+    double = CupyDouble(folder)
+    leases = find_cards(double)[0].leases
+    counted: list[int] = []
+    with leases.take(
+        (1 << 30) - int((TABLES + 2 * 256 * ROW) / (1.0 - predict.KEPT_FREE)) - 2_000, "another"
+    ):
+        assert run(double, progress=counted.append).tobytes() == truth.tobytes()
+        assert max(counted) == 256
+    with leases.take(1 << 30, "another"), pytest.raises(BudgetError, match="out of memory") as caught:
+        run(double)
+    assert "(another): 1 GiB" in str(caught.value)
+    assert leases.held() == []
+    assert double.cards[0].used == 0
+
+
 def test_a_full_card_does_not_stop_another(folder: Path, truth: np.ndarray) -> None:
     """Of two cards one has no room: the other does it all."""
     double = CupyDouble(folder, (TABLES // 2, 1 << 30))

@@ -6,7 +6,9 @@ import os
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, Final
+from uuid import UUID
 
+from grn.hw.lease import Leases
 from grn.kit.errors import MissingError, require_extra
 from grn.kit.paths import cache_dir
 from grn.quant.engine.cuda.prelude import Real
@@ -30,6 +32,8 @@ class Card:
     ----------
     number
         As CUDA counts them.
+    uuid
+        Name that no other card has, as the driver spells it.
     capability
         Compute capability, such as ``"89"``.
     processors
@@ -39,10 +43,11 @@ class Card:
     double_ratio
         How many times faster float32 is than float64.
     free, total
-        Bytes of memory, free now and in all.
+        Bytes of memory: free now, less what other processes of ours have leased, and in all.
     """
 
     number: int
+    uuid: str
     name: str
     capability: str
     processors: int
@@ -50,6 +55,11 @@ class Card:
     double_ratio: int
     free: int
     total: int
+
+    @property
+    def leases(self) -> Leases:
+        """Who of our processes holds how much of its memory."""
+        return Leases(self.uuid, self.total)
 
     @property
     def instructions(self) -> float:
@@ -115,15 +125,17 @@ def _look_at(cupy: CuPy, number: int) -> Card:
         free, total = device.mem_info
     facts = device.attributes
     capability = str(device.compute_capability)
-    name = cupy.cuda.runtime.getDeviceProperties(number)["name"]
+    known = cupy.cuda.runtime.getDeviceProperties(number)
+    name, uuid = known["name"], f"GPU-{UUID(bytes=bytes(known['uuid']))}"
     ratio = facts.get("SingleToDoublePrecisionPerfRatio") or _DOUBLE_RATIO.get(capability, 64)
     return Card(
         number=number,
+        uuid=uuid,
         name=name.decode() if isinstance(name, bytes) else str(name),
         capability=capability,
         processors=int(facts["MultiProcessorCount"]),
         clock_hz=1e3 * facts["ClockRate"],
         double_ratio=int(ratio),
-        free=int(free),
+        free=min(int(free), Leases(uuid, int(total)).free()),
         total=int(total),
     )

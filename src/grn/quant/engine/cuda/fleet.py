@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from contextlib import ExitStack, suppress
+from typing import Any, Self
 
 import numpy.typing as npt
 
@@ -31,9 +32,32 @@ class Fleet:
         self._errors = (*errors_of(cupy), cupy.cuda.memory.OutOfMemoryError)
         self._said: list[str] = []
         self._full: list[str] = []
+        self._held = ExitStack()
+        self._used: list[int] = []
 
-    def enlist(self, card: Card, rows: int, widths: tuple[int, int, int]) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give memory and leases back."""
+        self._lanes.clear()
+        for number in self._used:
+            with suppress(*self._errors), self._cupy.cuda.Device(number):
+                self._cupy.get_default_memory_pool().free_all_blocks()
+        self._held.close()
+
+    def enlist(self, card: Card, rows: int, row_bytes: int, widths: tuple[int, int, int]) -> None:
         """Give a card its tables, its kernel and its lanes; batches are halved until they have room."""
+        wanted = self._tables.n_bytes + LANES * max(rows, THREADS) * row_bytes
+        left = card.leases.free()
+        try:
+            # Where the tables have room, too large a batch is halved below; else the lease says who has it.
+            amount = min(wanted, left) if left > self._tables.n_bytes else wanted
+            self._held.enter_context(card.leases.take(amount, "a sweep"))
+        except BudgetError as error:
+            self._full.append(f"{card}: {error}")
+            return
+        self._used.append(card.number)
         try:
             with self._cupy.cuda.Device(card.number):
                 shared = put_tables(self._cupy, self._tables)

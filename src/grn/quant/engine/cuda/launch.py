@@ -109,12 +109,6 @@ def run(
     tables = build_tables(plan, layout, bars, rules, real)
     width = count_sums(groups, real)
     results = kept or Kept(np.empty((len(grid), width)))
-    fleet = Fleet(cupy, source, tables, real)
-    per_row = row_bytes(layout, grid, groups, real)
-    for card in cards:
-        size = size_batch(card, len(cards), len(grid), len(bars), tables.n_bytes, per_row, real)
-        widths = layout.rows.shape[1], grid.values.shape[1], width
-        fleet.enlist(card, size.rows, widths)
     spans: deque[Span] = deque(results.missing())
 
     def cut(rows: int) -> Batch | None:
@@ -133,8 +127,14 @@ def run(
         if progress is not None:
             progress(len(batch))
 
+    per_row = row_bytes(layout, grid, groups, real)
+    widths = layout.rows.shape[1], grid.values.shape[1], width
     try:
-        fleet.work(cut, take, lambda batch: spans.append((batch.first, batch.last)))
+        with Fleet(cupy, source, tables, real) as fleet:
+            for card in cards:
+                size = size_batch(card, len(cards), len(grid), len(bars), tables.n_bytes, per_row, real)
+                fleet.enlist(card, size.rows, per_row, widths)
+            fleet.work(cut, take, lambda batch: spans.append((batch.first, batch.last)))
     except NoCardError as error:
         done = sum(last - first for first, last in results.finished)
         raise CardLostError(

@@ -26,7 +26,7 @@ START_S: Final = 1.5
 """CuPy imported, a context made, a kernel compiled that was never seen."""
 COPIED_PER_S: Final = 10e9
 """Bytes per second between host and card."""
-CPU_RATE: Final = 250e6
+CPU_RATE: Final = 700e6
 """Bar-combinations per second and thread of the cpu engine (`docs/concepts/engines.md`)."""
 
 LANES: Final = 2
