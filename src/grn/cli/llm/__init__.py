@@ -19,12 +19,12 @@ from grn.cli.lazy import LazyCommand, LazyGroup
             "grn.cli.llm.refactor:refactor", "Propose a change to FILES that passes a check"
         ),
         "table": LazyCommand("grn.cli.llm.table:table", "Read a table out of a document, with typed columns"),
-        "embed": LazyCommand("grn.cli.llm.embed:embed", "Turn texts into vectors"),
+        "embed": LazyCommand("grn.cli.llm.embed:embed", "Turn TEXTS, or the lines of stdin, into vectors"),
         "models": LazyCommand("grn.cli.llm.models:models", "List the models and what they cost"),
         "spend": LazyCommand("grn.cli.llm.spend:spend", "Show what calls have cost"),
         "budget": LazyCommand("grn.cli.llm.budget:budget", "Show or set what may be spent in a month"),
         "tape": LazyCommand("grn.cli.llm.tape:tape", "List recorded calls, or move them between machines"),
-        "local": LazyCommand("grn.cli.llm.local:local", "See and end models that stay loaded here"),
+        "local": LazyCommand("grn.cli.llm.local:local", "See and end models that stay loaded on this machine"),
         "keys": LazyCommand("grn.cli.llm.keys:keys", "Show which keys are there, never the keys"),
     },
 )

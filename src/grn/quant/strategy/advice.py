@@ -7,7 +7,18 @@ from collections.abc import Collection
 from difflib import get_close_matches
 from typing import Final
 
-RUNNERS: Final = ("GrnError", "Ledger", "backtest", "lake", "sample", "sweep", "validate")
+RUNNERS: Final = (
+    "GrnError",
+    "Ledger",
+    "backtest",
+    "lake",
+    "open_sweep",
+    "sample",
+    "search",
+    "stream_sweep",
+    "sweep",
+    "validate",
+)
 """The names of the package `grn`, which modules this far down do not import; tests hold them against it."""
 
 METHODS: Final = ("crosses_above", "crosses_below", "lag", "sqrt")
