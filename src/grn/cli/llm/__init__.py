@@ -24,7 +24,7 @@ from grn.cli.lazy import LazyCommand, LazyGroup
         "spend": LazyCommand("grn.cli.llm.spend:spend", "Show what calls have cost"),
         "budget": LazyCommand("grn.cli.llm.budget:budget", "Show or set what may be spent in a month"),
         "tape": LazyCommand("grn.cli.llm.tape:tape", "List recorded calls, or move them between machines"),
-        "local": LazyCommand("grn.cli.llm.local:local", "See and end models that stay loaded on this machine"),
+        "local": LazyCommand("grn.cli.llm.local:local", "See and end models that stay loaded"),
         "keys": LazyCommand("grn.cli.llm.keys:keys", "Show which keys are there, never the keys"),
     },
 )
