@@ -1,4 +1,4 @@
-"""Averages from shared sums have the bits of averages window by window."""
+"""What windows share, and bars abreast, have the bits of window by window and bar by bar."""
 
 from __future__ import annotations
 
@@ -57,6 +57,34 @@ def test_sums_that_might_round_are_not_shared(x: np.ndarray) -> None:
     assert exact_sums(x) is None
 
 
-def test_only_averages_share() -> None:
-    """Other indicators are computed for each window."""
+@pytest.mark.parametrize(
+    "kind", ["walk", "cents", "around zero", "three scales", "constant", "zeros between"]
+)
+def test_a_deviation_of_bars_abreast_has_the_same_bits(kind: str) -> None:
+    """For every window up to more bars than there are, before and after the first value, by both divisors."""
+    rng = np.random.default_rng(4)
+    for n in (1, 2, 9, 63, 64, 65, 250):
+        for missing in {0, min(1, n - 1), min(7, n - 1)}:
+            x = series(kind, n, rng)
+            x[:missing] = np.nan
+            shared = share("rolling_std", [x])
+            assert shared is not None
+            for window in (2, 3, 8, 50, max(2, n), n + 1):
+                for ddof in (0, 1):
+                    (want,) = evaluate("rolling_std", [x], {"n": window, "ddof": ddof}, jit=True)
+                    (got,) = shared(n=window, ddof=ddof)
+                    assert np.array_equal(np.isnan(got), np.isnan(want))
+                    assert np.array_equal(
+                        got[~np.isnan(got)].view(np.int64), want[~np.isnan(want)].view(np.int64)
+                    )
+
+
+@pytest.mark.parametrize("hole", [np.nan, np.inf])
+def test_a_series_with_a_hole_goes_its_own_way(hole: float) -> None:
+    """The count of bars since the last missing value is kept bar by bar."""
+    assert share("rolling_std", [np.array([1.0, 2.0, hole, 3.0, 4.0])]) is None
+
+
+def test_most_indicators_share_nothing() -> None:
+    """Others are computed for each window."""
     assert share("ema", [np.ones(5)]) is None
