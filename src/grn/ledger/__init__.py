@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grn.ledger.records import Invocation, Outcome, TrialCount, TrialsRow
+from grn.ledger.records import Invocation, Market, Outcome, TrialCount, TrialsRow
 from grn.ledger.store import Ledger
 
-__all__ = ["Invocation", "Ledger", "Outcome", "TrialCount", "TrialsRow"]
+__all__ = ["Invocation", "Ledger", "Market", "Outcome", "TrialCount", "TrialsRow"]

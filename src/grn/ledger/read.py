@@ -33,6 +33,16 @@ def data_ids(connection: sqlite3.Connection) -> list[str]:
     return [str(row[0]) for row in rows]
 
 
+def span(connection: sqlite3.Connection, data_ids: Sequence[str]) -> tuple[tuple[str, ...], int, int]:
+    """Runs with trials on those data sets, the earliest first, and when the first and newest were made."""
+    rows = connection.execute(
+        "SELECT run, min(recorded_ns), max(recorded_ns) FROM trials "
+        "WHERE data_id IN (SELECT value FROM json_each(?)) GROUP BY run ORDER BY min(seq)",
+        (json.dumps(list(data_ids)),),
+    ).fetchall()
+    return tuple(str(r[0]) for r in rows), min(r[1] for r in rows), max(r[2] for r in rows)
+
+
 def invocations(connection: sqlite3.Connection, limit: int | None) -> list[Invocation]:
     """List runs, the newest first; all of them without a limit."""
     query = f"{_INVOCATION} ORDER BY i.seq DESC LIMIT ?"

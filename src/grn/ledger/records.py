@@ -24,6 +24,8 @@ class TrialCount:
         Number of ``trials`` rows that were united.
     watermark
         Highest ``trials`` row looked at: the count at a watermark never changes.
+    data_sets
+        Number of data sets that those rows are on: the one asked for, and others of the same market.
     """
 
     n: int
@@ -32,6 +34,37 @@ class TrialCount:
     widest_variance: float
     sweeps: int
     watermark: int
+    data_sets: int = 0
+
+
+@dataclass(frozen=True)
+class Market:
+    """One market that was looked at, under whatever names and in whatever cuts.
+
+    Attributes
+    ----------
+    symbols
+        Names that it had, in order of text; none where the data was never entered.
+    data_ids
+        Its data sets: each is counted together with the ones that overlap with it.
+    first_ns, last_ns
+        From the first label of its earliest history to the last label of its latest; 0 where not known.
+    runs
+        Runs that looked at it.
+    earliest_ns, newest_ns
+        When the first and the newest trials were recorded.
+    count
+        Different trials on all of its data sets.
+    """
+
+    symbols: tuple[str, ...]
+    data_ids: tuple[str, ...]
+    first_ns: int
+    last_ns: int
+    runs: tuple[str, ...]
+    earliest_ns: int
+    newest_ns: int
+    count: TrialCount
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,10 +24,11 @@ from grn.kit.errors import LedgerError, UsageError
 from grn.kit.files import sha256_hex
 from grn.kit.sqlite import connect, explained, writing
 from grn.kit.versions import versions
-from grn.ledger import read
+from grn.ledger import chain, markets, read
 from grn.ledger.blobs import BlobStore
+from grn.ledger.markets import DataSet
 from grn.ledger.migrations import migrate
-from grn.ledger.records import Invocation, TrialCount
+from grn.ledger.records import Invocation, Market, TrialCount
 
 if TYPE_CHECKING:  # NumPy is imported only where trials are coded: `grn ledger` does not need it
     import numpy as np
@@ -120,11 +122,15 @@ class Ledger:
         made_with = json.dumps(versions(), sort_keys=True)
         with self._writing():
             run = self._free_run_id(second)
-            self._connection.execute(
-                "INSERT INTO invocations (run, began_ns, command, inputs, inputs_sha256, versions) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
-                (run, now_ns, command, stored.decode("ascii"), sha256_hex(stored), made_with),
-            )
+            row = {
+                "run": run,
+                "began_ns": now_ns,
+                "command": command,
+                "inputs": stored.decode("ascii"),
+                "inputs_sha256": sha256_hex(stored),
+                "versions": made_with,
+            }
+            chain.insert(self._connection, "invocations", row)
         return run
 
     def finish(
@@ -167,12 +173,16 @@ class Ledger:
                 raise LedgerError(
                     "the run has an outcome already", seen=run, hint="begin a new run: the past is not edited"
                 )
-            self._connection.execute(
-                "INSERT INTO outcomes "
-                "(run, finished_ns, exit_code, result_key, watermark, timings_s, outputs) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (run, self._clock.now_ns(), int(exit_code), result_key, watermark, timings, made),
-            )
+            row = {
+                "run": run,
+                "finished_ns": self._clock.now_ns(),
+                "exit_code": int(exit_code),
+                "result_key": result_key,
+                "watermark": watermark,
+                "timings_s": timings,
+                "outputs": made,
+            }
+            chain.insert(self._connection, "outcomes", row)
 
     def record_trials(
         self,
@@ -218,15 +228,17 @@ class Ledger:
         with self._writing():
             self._require_run(run)
             for (data_id, keys, _), blob in zip(parts, blobs, strict=True):
-                cursor = self._connection.execute(
-                    "INSERT INTO trials (run, recorded_ns, data_id, strategy_key, n, blob) "
-                    "VALUES (?, ?, ?, ?, ?, ?)",
-                    (run, self._clock.now_ns(), data_id, strategy_key, len(keys), blob),
-                )
+                row = {
+                    "run": run,
+                    "recorded_ns": self._clock.now_ns(),
+                    "data_id": data_id,
+                    "strategy_key": strategy_key,
+                    "n": len(keys),
+                    "blob": blob,
+                }
                 # Writers come one after another, so rows are numbered in the order in which they are
                 # committed: nobody can slip in below a watermark later.
-                assert cursor.lastrowid is not None
-                newest = cursor.lastrowid
+                newest = chain.insert(self._connection, "trials", row)
         return newest
 
     def knows(self, run: str) -> bool:
@@ -239,13 +251,37 @@ class Ledger:
         with explained(self.folder, _WHAT):
             return read.watermark(self._connection)
 
+    def enter_data(self, data: Sequence[DataSet]) -> None:
+        """Write down what data sets look like, before there are trials on them; known ones stay."""
+        if data:
+            with self._writing():
+                markets.enter(self._connection, data)
+
+    def knows_data(self, data_id: str) -> bool:
+        """Whether a data set was entered, so that trials on its market are counted together."""
+        with explained(self.folder, _WHAT):
+            return self._row("SELECT 1 FROM members WHERE data_id = ?", data_id)
+
+    def unsketched(self) -> list[str]:
+        """Runs of older releases whose data have not been entered yet, the earliest first."""
+        with explained(self.folder, _WHAT):
+            rows = self._connection.execute("SELECT run FROM unsketched ORDER BY run").fetchall()
+        return [str(row[0]) for row in rows]
+
+    def sketched(self, run: str) -> None:
+        """Take a run off the list of :meth:`unsketched`."""
+        with self._writing():
+            self._connection.execute("DELETE FROM unsketched WHERE run = ?", (run,))
+
     def count_trials(self, data_ids: Iterable[str], *, watermark: int | None = None) -> TrialCount:
-        """Count the different trials ever made on some data.
+        """Count the different trials ever made on some data, or on other data of the same markets.
 
         Parameters
         ----------
         data_ids
-            Identities of the data sets; one named twice counts once.
+            Identities of the data sets; one named twice counts once.  Trials on data sets that overlap with
+            them (see :mod:`grn.ledger.sketch`) are counted too; their Sharpe ratios are brought to the
+            length of the longest data set asked for, by the square root of the number of bars.
         watermark
             Newest ``trials`` row to look at, default the newest there is. At the same watermark the answer is
             the same for ever.
@@ -257,18 +293,37 @@ class Ledger:
         """
         from grn.ledger.trials import KeyUnion, RunSpread, decode_trials
 
+        wanted = set(data_ids)
         with explained(self.folder, _WHAT):
             upto = read.watermark(self._connection) if watermark is None else watermark
-            rows = read.trials_on(self._connection, sorted(set(data_ids)), upto)
+            rows = read.trials_on(self._connection, markets.related(self._connection, wanted), upto)
+            bars = markets.bars_of(self._connection, {*wanted, *(row.data_id for row in rows)})
+        longest = max((bars.get(data_id, 0) for data_id in wanted), default=0)
         union, spread = KeyUnion(), RunSpread()
-        # An equal blob adds nothing: its first row counts, and it is read once.
+        # An equal blob adds nothing: its first row counts, and it is read once.  The data's own rows come
+        # first: of a trial that is found twice, their Sharpe ratio is kept.
         by_blob = {row.blob: row for row in reversed(rows)}
-        for row in sorted(by_blob.values(), key=lambda row: row.watermark):
+        for row in sorted(by_blob.values(), key=lambda row: (row.data_id not in wanted, row.watermark)):
             keys, sharpes = decode_trials(self._blobs.get(row.blob))
+            if row.data_id not in wanted:
+                # Without skill a Sharpe ratio varies as one over the number of bars (Lo 2002, eq. 8).
+                sharpes = sharpes * math.sqrt(bars[row.data_id] / longest)
             union.add(keys, sharpes)
             spread.add(row.run, sharpes)
         mean, variance = union.moments()
-        return TrialCount(len(union), mean, variance, spread.widest(), len(rows), upto)
+        data_sets = len({row.data_id for row in rows})
+        return TrialCount(len(union), mean, variance, spread.widest(), len(rows), upto, data_sets)
+
+    def markets(self) -> list[Market]:
+        """List the markets that trials were made on, the earliest first, each with all trials on it."""
+        with explained(self.folder, _WHAT):
+            groups = markets.groups(self._connection, read.data_ids(self._connection))
+            listed = [(ids, read.span(self._connection, ids)) for ids in groups]
+            named = [markets.describe(self._connection, ids) for ids in groups]
+        return [
+            Market(symbols, tuple(ids), first_ns, last_ns, *span, self.count_trials(ids))
+            for (ids, span), (symbols, first_ns, last_ns) in zip(listed, named, strict=True)
+        ]
 
     def data_ids(self) -> list[str]:
         """List the data sets that trials were made on, the earliest first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,10 +17,11 @@ from grn.kit.errors import ExitCode, GrnError, LedgerError
 from grn.kit.files import sha256_hex
 from grn.kit.versions import versions
 from grn.ledger import Ledger, TrialCount
+from grn.ledger.markets import DataSet, History
 from grn.quant.engine.plan import Grid
 from grn.quant.result import SweepResult
 from grn.quant.schema import Bars
-from grn.quant.strategy.plain import to_plain
+from grn.quant.strategy.plain import from_plain, to_plain
 from grn.quant.strategy.rules import Rules
 from grn.quant.strategy.weights import AnyStrategy, Weights
 
@@ -31,6 +33,37 @@ def data_ids(strategy: AnyStrategy, bars: Sequence[Bars]) -> list[str]:
     if isinstance(strategy, Weights):
         return [sha256_hex(b"grn.panel.1", *sorted(b.identity.encode() for b in bars))]
     return [b.identity for b in bars]
+
+
+def data_sets(strategy: AnyStrategy, bars: Sequence[Bars]) -> list[DataSet]:
+    """What the data that trials are counted on look like, in the order of `data_ids`."""
+    from grn.ledger.sketch import draw_sketch
+
+    drawn = []
+    for b in bars:
+        history = History(b.identity, b.symbol, len(b), int(b.ts_ns[0]), int(b.ts_ns[-1]))
+        drawn.append((history, draw_sketch(b.ts_ns, b.column("close"))))
+    parts = [drawn] if isinstance(strategy, Weights) else [[one] for one in drawn]
+    return [DataSet(name, tuple(part)) for name, part in zip(data_ids(strategy, bars), parts, strict=True)]
+
+
+def enter_data(book: Ledger, strategy: AnyStrategy, bars: Sequence[Bars]) -> None:
+    """Write down what a run's data look like, so that trials on the same markets are counted together."""
+    for run in book.unsketched():
+        _enter_older(book, run)
+    if not all(book.knows_data(name) for name in data_ids(strategy, bars)):
+        book.enter_data(data_sets(strategy, bars))
+
+
+def _enter_older(book: Ledger, run: str) -> None:
+    """The same for a run of a release that did not: from the data that it recorded."""
+    inputs: Mapping[str, Any] = book.show(run).inputs
+    if "strategy" in inputs and "data" in inputs:
+        # What cannot be read any more is counted by its identity alone, as it was before.
+        with contextlib.suppress(GrnError):
+            bars = recall_bars(book, inputs)
+            book.enter_data(data_sets(from_plain(inputs["strategy"]), bars))
+    book.sketched(run)
 
 
 def data_digests(strategy: AnyStrategy, bars: Sequence[Bars], columns: Sequence[str]) -> list[str]:

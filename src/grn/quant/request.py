@@ -52,6 +52,7 @@ class Request:
 
     def begin(self, book: Ledger) -> str:
         """Enter the data, and then the run that names it, in the ledger; returns the run's id."""
+        record.enter_data(book, self.strategy, self.bars)
         names = book.put_blobs([record.pack_bars(one, self.columns) for one in self.bars])
         named = zip(self.inputs["data"], names, strict=True)
         return book.begin(self.command, {**self.inputs, "data": [{**e, "blob": name} for e, name in named]})
