@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -108,6 +109,7 @@ WRONG: list[tuple[tuple[str, ...], int, str]] = [
     (("record", "ccxt:nosuch", "BTC/USDT", "--book"), 2, "ccxt has no such exchange"),
     (("record", "ccxt:bitflyer", "BTC/JPY", "--book"), 2, "ccxt cannot stream from bitflyer"),
     (("book", "BTC/USDT"), 2, "the lake has no such series of book"),
+    (("book", "BTC/USDT", "--at", "yesterday"), 2, "not a date"),
 ]
 
 
@@ -143,9 +145,50 @@ def test_nobody_there_and_no_room(grn: Grn, home: Path, exchange: Streams) -> No
 
 
 def test_a_root_that_cannot_be_written(grn: Grn, home: Path, exchange: Streams) -> None:
-    """A lake whose place is a file is refused before anything is heard."""
+    """A lake whose place is a file, or read-only, is refused before anything is heard."""
     (home / "lake").write_text("not a folder", encoding="utf-8")
     done = grn("record", "ccxt:binance", "BTC/USDT", "--book")
     assert (done.code, done.out) == (2, "")
     assert "Traceback" not in done.err
     assert str(home / "lake") in done.err
+    (home / "config.toml").write_text('data_root = "/proc/lake"\n', encoding="utf-8")
+    done = grn("record", "ccxt:binance", "BTC/USDT", "--book")
+    assert (done.code, done.out) == (2, "")
+    assert "Traceback" not in done.err
+    assert "/proc/lake" in done.err
+
+
+def test_a_file_that_cannot_grow(grn: Grn, home: Path, exchange: Streams) -> None:
+    """A write refused by the system in the middle ends the recording, exit code 2; the rest is a series."""
+    most = 60_000
+    command = [str(Path(sys.executable).parent / "grn"), "quant", "record", "ccxt:binance", "BTC/USDT",
+               "--book", "--json", "--for", "60s"]  # fmt: skip
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)),
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "File too large" in done.stderr
+    (one,) = json.loads(done.stdout)
+    assert one["error"] is not None
+    assert one["journals_left"] == 0
+    assert not list((home / "lake").rglob("*.log"))
+    assert not list((home / "lake").rglob("*.tmp"))
+    assert grn("book", "BTC/USDT", "--json").json["bids"]
+    checked = grn("check", "--json").json["findings"]
+    assert {finding["what"] for finding in checked if finding["level"] == "wrong"} == {"skew"}
+
+
+def test_a_damaged_recording(grn: Grn, home: Path, exchange: Streams) -> None:
+    """A file that is not what was written: `book` names it and what to do, `check` finds it."""
+    assert grn("record", "ccxt:binance", "BTC/USDT", "--book", "--for", "2s").code == 0
+    (part,) = (home / "lake").rglob("*.parquet")
+    part.write_bytes(part.read_bytes()[:100])
+    done = grn("book", "BTC/USDT")
+    assert (done.code, done.out) == (2, "")
+    assert "Traceback" not in done.err
+    assert part.name in done.err
+    checked = grn("check", "--json")
+    assert checked.code == 1
+    assert "checksum" in {finding["what"] for finding in checked.json["findings"]}

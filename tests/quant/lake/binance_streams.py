@@ -108,7 +108,8 @@ def _price(cents: int) -> str:
 class Streams:
     """The exchange: REST and websockets on one port, in a thread of its own.
 
-    `step` lets it make one round of messages; what is on its way meets the faults.
+    `step` lets it make one round of messages; what is on its way meets the faults. Snapshots are up to
+    `late_s` seconds old when they are sent; the next `deaf` subscriptions are neither answered nor served.
     """
 
     world: World
@@ -117,6 +118,8 @@ class Streams:
     rate: float = 0.0
     kinds: tuple[str, ...] = FAULTS
     step_ms: int = 100
+    late_s: float = 0.0
+    deaf: int = 0
     drawn: list[str] = field(default_factory=list)
     url: str = ""
     down: bool = False
@@ -234,6 +237,9 @@ class Streams:
             if message.type != WSMsgType.TEXT:
                 break
             asked = message.json()
+            if self.deaf:
+                self.deaf -= 1
+                continue
             if asked["method"] == "SUBSCRIBE":
                 self._sockets.setdefault(socket, set()).update(asked["params"])
             await socket.send_json({"result": None, "id": asked["id"]})
@@ -258,7 +264,10 @@ class Streams:
                 return web.json_response({"code": -1003, "msg": "Too many requests."}, status=429,
                                          headers={"Retry-After": "1"})  # fmt: skip
             back = self.dice.randint(1, 30) if fault == "stale" else 0
-            return web.json_response(market.snapshot(back, int(query.get("limit", 100))))
+            answer = market.snapshot(back, int(query.get("limit", 100)))
+            if self.late_s:
+                await asyncio.sleep(self.dice.uniform(0, self.late_s))
+            return web.json_response(answer)
         if path.endswith("/aggTrades"):
             rows = [{name: row[name] for name in "apqflTmM"} for row in market.trades]
             if "fromId" in query:

@@ -3,6 +3,7 @@
 Columns of the kind ``book``:
 
 - ``ts``: the exchange's time of the message; a snapshot that tells none has that of the update after it.
+  Where the exchange's clock steps back, ``ts`` stands still until it is there again.
 - ``seq``, ``line``: number of the message in the recording, and of the row in the message. Messages follow
   each other by ``seq``, whatever the exchange's clock does.
 - ``event``: ``snapshot`` (the exchange's whole book, as far as it shows it), ``update`` (levels that
@@ -26,7 +27,7 @@ from grn.kit.errors import DataError
 from grn.quant.lake.journal import Record
 from grn.quant.lake.kinds import KINDS, TS
 from grn.quant.lake.manifest import Manifest, Part
-from grn.quant.lake.parquet import scan
+from grn.quant.lake.parquet import collect, scan
 from grn.quant.lake.store import Store
 
 Stamp = Literal["ts", "received"]
@@ -110,7 +111,7 @@ def book_at(store: Store, parts: Sequence[Part], at_ns: int | None, by: Stamp) -
     Raises
     ------
     DataError
-        Nothing was recorded before, or after, or the recording was broken then.
+        Nothing was recorded before, or after, the recording was broken then, or a file is damaged.
     """
     end = _last(store, parts, by)
     if end is None or (at_ns is not None and at_ns > end):
@@ -122,14 +123,15 @@ def book_at(store: Store, parts: Sequence[Part], at_ns: int | None, by: Stamp) -
     after: list[Part] = []
     for part in reversed(possible):
         after.append(part)
-        last = (
-            scan([store.folder / part.name], store.kind)
+        path = store.folder / part.name
+        bases = (
+            scan([path], store.kind)
             .filter(stamp, pl.col("event") != "update", pl.col("line") == 0)
             .select("seq", "event", "why", pl.col("ts").to_physical())
             .sort("seq")
             .tail(1)
-            .collect()
         )
+        last = collect(bases, [path])
         if not last.is_empty():
             break
     else:
@@ -142,15 +144,16 @@ def book_at(store: Store, parts: Sequence[Part], at_ns: int | None, by: Stamp) -
             hint="book_gaps() lists such times",
         )
     paths = [store.folder / part.name for part in reversed(after)]
-    return levels_of(scan(paths, store.kind).filter(stamp, pl.col("seq") >= seq).collect())
+    return levels_of(collect(scan(paths, store.kind).filter(stamp, pl.col("seq") >= seq), paths))
 
 
 def _last(store: Store, parts: Sequence[Part], by: Stamp) -> int | None:
     """The last moment of the recording."""
     if by == "ts" or not parts:
         return parts[-1].last_ns if parts else None
-    last = scan([store.folder / parts[-1].name], store.kind).select(pl.col(by).max().to_physical())
-    return int(last.collect().item())
+    path = store.folder / parts[-1].name
+    last = scan([path], store.kind).select(pl.col(by).max().to_physical())
+    return int(collect(last, [path]).item())
 
 
 def messages(rows: pl.LazyFrame) -> pl.DataFrame:

@@ -76,11 +76,22 @@ def read_part(folder: Path, part: Part, kind: Kind) -> pl.DataFrame:
         The file is missing, is not Parquet, or has other columns.
     """
     path = folder / part.name
+    return collect(scan([path], kind), [path])
+
+
+def collect(query: pl.LazyFrame, paths: Sequence[Path]) -> pl.DataFrame:
+    """Collect what was scanned from files.
+
+    Raises
+    ------
+    DataError
+        One of them is missing, is not Parquet, or has other columns.
+    """
     try:
-        return scan([path], kind).collect()
+        return query.collect()
     except (PolarsError, OSError) as error:
         raise DataError(
-            f"{path} cannot be read",
+            f"{' or '.join(map(str, paths))} cannot be read",
             seen=f"{type(error).__name__}: {str(error).partition(chr(10))[0]}",
             hint="grn quant check says what is damaged, grn quant repair fetches it again",
         ) from error

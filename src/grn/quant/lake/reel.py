@@ -1,6 +1,10 @@
 """One series while it is recorded: every message goes to a journal at once.
 
 A journal that is full, or old enough, is closed and another one begun; `intake` makes Parquet of the closed.
+
+Time does not go back in the record of a book: a message that the exchange stamps earlier than the one before
+gets the stamp of that one. The book of a moment is made of the messages stamped until then, in the order in
+which they came, and would else be one that never was.
 """
 
 from __future__ import annotations
@@ -8,6 +12,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 
@@ -22,6 +27,8 @@ from grn.quant.lake.manifest import NAME as MANIFEST
 from grn.quant.lake.manifest import Manifest
 from grn.quant.lake.store import LOCK as WRITE_LOCK
 from grn.quant.lake.store import Store
+
+_LEAPT: Final = "a snapshot that does not go on from the last update"
 
 
 class Reel:
@@ -81,11 +88,17 @@ class Reel:
             return
         if self._held is not None:
             held, self._held = self._held, None
+            if held.last_id is None or held.last_id != self.last_id:
+                # The exchange was at another point than the last update: some may have been passed over.
+                self._break(_LEAPT)
             self._book(held, change.ts_ns)
         self._book(change, change.ts_ns)
 
     def _book(self, change: BookChange, ts_ns: int | None) -> None:
+        since_ns = self.last_ns
         self._note(ts_ns, change.received_ns, borrowed=change.ts_ns is None)
+        if since_ns is not None and self.last_ns is not None:
+            self.last_ns = max(self.last_ns, since_ns)
         if change.event == "snapshot":
             self._levels, self.known = {"bid": {}, "ask": {}}, True
         for side, levels in (("bid", change.bids), ("ask", change.asks)):
@@ -118,13 +131,17 @@ class Reel:
     def lost(self, why: str) -> None:
         """Write down that something may be missing from here on; once, until it goes on."""
         self._held = None
+        self._break(why)
+
+    def _break(self, why: str) -> None:
         if not self.known or self.failed is not None:
             return
         self.known = False
         self.breaks += 1
         if self.store.kind.name == "book" and self.last_ns is not None:
             # The book is known up to the last message, that moment included.
-            self._write("break", self.last_ns + 1, self._clock.now_ns(), why=why)
+            self.last_ns += 1
+            self._write("break", self.last_ns, self._clock.now_ns(), why=why)
 
     def sync(self) -> None:
         """Flush the journal to the disk."""
@@ -148,10 +165,12 @@ class Reel:
         return before.path
 
     def close(self) -> None:
-        """Close the journal; a snapshot that still waits for its time gets this machine's."""
-        if self._held is not None:
-            held, self._held = self._held, None
-            self._book(held, None)
+        """Close the journal.
+
+        A snapshot that still waits for its time is not written: this machine's clock may be wrong by more
+        than the recording is long, and the update that tells whether the book goes on has not come.
+        """
+        self._held = None
         self._journal.close()
 
     def take_in(self, wait_s: float) -> None:
