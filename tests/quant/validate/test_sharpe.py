@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -221,3 +222,31 @@ def test_more_trials_never_help(sharpe: float, n: int, variance: float):
         for count in (1, 2, 10, 1000, 10**6)
     ]
     assert all(earlier >= later for earlier, later in itertools.pairwise(found))
+
+
+@pytest.mark.skipif(find_spec("vectorbt") is None, reason="the extra `peers` is not installed")
+@pytest.mark.parametrize("seed", range(5))
+def test_deflated_sharpe_ratio_is_that_of_vectorbt(seed: int):
+    """Those of vectorbt 1.2.0, whose kurtosis is raw since then, for random moments, lengths and trials."""
+    from benchmarks.peer_vectorbt import load_vectorbt
+
+    load_vectorbt()
+    from vectorbt.returns import metrics
+
+    rng = np.random.default_rng(seed)
+    sharpe, skew = rng.normal(0.05, 0.05, 20), rng.normal(0.0, 0.5, 20)
+    kurtosis, n = skew**2 + 1.0 + rng.gamma(3.0, 1.0, 20), rng.integers(50, 5000, 20)
+    trials, variance = int(rng.integers(2, 100_000)), float(rng.uniform(1e-4, 1e-2))
+    theirs = metrics.deflated_sharpe_ratio(
+        est_sharpe=sharpe,
+        var_sharpe=variance,
+        nb_trials=trials,
+        backtest_horizon=n,
+        skew=skew,
+        kurtosis=kurtosis,
+    )
+    ours = [
+        deflated_sharpe_ratio(s, int(t), n_trials=trials, variance=variance, skew=g, kurtosis=k)
+        for s, t, g, k in zip(sharpe, n, skew, kurtosis, strict=True)
+    ]
+    assert ours == pytest.approx(theirs, rel=1e-9, abs=1e-15)

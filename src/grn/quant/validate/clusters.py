@@ -1,0 +1,97 @@
+"""How many independent trials a sweep amounts to: neighbouring parameters trade alike.
+
+Trials are joined by average linkage on the distance 1 - correlation, and the tree is cut where the mean
+correlation between two clusters falls below a bound. Trials that share nothing stay apart, and clones are
+one. A trial and its mirror image (short where the other is long) stay apart: one of them is lucky where the
+other is not.
+
+Why a fixed bound, where López de Prado and Lewis choose the number of clusters by their silhouettes: a
+silhouette compares clusterings and cannot say that there is nothing to cluster. Trials of pure noise would
+come out as a handful of clusters, and the number of trials far too low.
+
+Sources: López de Prado, M. and Lewis, M. J. (2019). Detection of False Investment Strategies Using
+Unsupervised Learning Methods. Quantitative Finance 19(9), 1555-1565: what the number is for. Müllner, D.
+(2011). Modern Hierarchical, Agglomerative Clustering Algorithms: the linkage.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from grn.kit.errors import UsageError
+from grn.quant.validate.returns import Columns, keep_defined
+
+ALIKE = 0.5
+"""Mean correlation from which two groups of trials count as one: half of what moves them is shared."""
+MOST = 2_000
+"""Trials clustered at most: the tree takes memory and time with their square."""
+
+
+def cluster_trials(returns: npt.ArrayLike, *, alike: float = ALIKE) -> Columns:
+    """Cluster of each trial: int64 [trials], numbered by first appearance; -1 without a Sharpe ratio.
+
+    Parameters
+    ----------
+    returns
+        Float [bars, trials].
+    alike
+        Correlation at which two clusters are joined, above 0 and at most 1.
+
+    Raises
+    ------
+    UsageError
+        ``alike`` is out of range, or there are more than `MOST` trials.
+    """
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import squareform
+
+    if not 0.0 < alike <= 1.0:
+        raise UsageError("alike must be above 0 and at most 1", seen=alike)
+    trials = keep_defined(returns)
+    if trials.kept > MOST:
+        raise UsageError(
+            "too many trials to cluster", seen=f"{trials.kept:,}", hint=f"give a sample of at most {MOST:,}"
+        )
+    labels = np.full(trials.given, -1, dtype=np.int64)
+    if trials.kept < 2:
+        labels[trials.columns] = 0
+        return labels
+    centred = trials.returns - trials.returns.mean(axis=0)
+    centred /= np.sqrt(np.einsum("ij,ij->j", centred, centred))
+    # Rounded, so that the order in which a BLAS adds up decides nothing.
+    distance = np.round(1.0 - centred.T @ centred, 9)
+    np.fill_diagonal(distance, 0.0)
+    np.maximum(distance, 0.0, out=distance)
+    tree = linkage(squareform(distance, checks=False), "average")
+    cut = fcluster(tree, 1.0 - alike, "distance")
+    _, first, inverse = np.unique(cut, return_index=True, return_inverse=True)
+    number = np.empty(first.size, dtype=np.int64)
+    number[np.argsort(first)] = np.arange(first.size)
+    labels[trials.columns] = number[inverse]
+    return labels
+
+
+def effective_trials(returns: npt.ArrayLike, *, counted: int | None = None, alike: float = ALIKE) -> float:
+    """Return the number of independent trials that a search amounts to: clusters, and what was not kept.
+
+    Parameters
+    ----------
+    returns
+        Float [bars, trials]: all trials, or a sample of them.
+    counted
+        Trials counted in all, where ``returns`` is a sample; at least the trials in it (the default). The
+        clusters grow in proportion: trials that nobody kept count as as much apart as those that were.
+    alike
+        See :func:`cluster_trials`.
+
+    0.0 where no trial is defined and none is counted beyond them. Trials without a Sharpe ratio count among
+    the trials, and form no cluster.
+    """
+    labels = cluster_trials(returns, alike=alike)
+    clusters = int(labels.max(initial=-1)) + 1
+    total = max(labels.size, counted or 0)
+    if not clusters:
+        return float(total - labels.size)
+    kept = int(np.count_nonzero(labels >= 0))
+    return clusters * max(1.0, (total - (labels.size - kept)) / kept)
