@@ -1,0 +1,200 @@
+"""The complete verdict: what passes, what is refused, and what it says."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import math
+
+import numpy as np
+import pytest
+
+from grn.kit.errors import UsageError
+from grn.quant.validate.assessment import Assessment, assess, decide, say_change
+from grn.quant.validate.clusters import MOST
+from grn.quant.validate.sharpe import deflated_sharpe_ratio, expected_max_sharpe
+
+YEAR = 252.0
+QUICK = {"ppy": YEAR, "resamples": 300, "blocks": 8}
+
+
+def _trials(bars: int = 2520, trials: int = 60, edge: float = 0.0, seed: int = 0) -> np.ndarray:
+    """Noise with a deviation of 1 % a day; column 7 has a true annual Sharpe ratio of `edge`."""
+    x = np.random.default_rng(seed).normal(0.0, 0.01, (bars, trials))
+    x[:, min(7, trials - 1)] += 0.01 * edge / math.sqrt(YEAR)
+    return x
+
+
+def test_an_edge_passes_and_noise_does_not():
+    """A true 2.5 over ten years passes; the same noise without it is rejected."""
+    passed, refused = assess(_trials(edge=2.5), **QUICK), assess(_trials(), **QUICK)
+    assert (passed.decision, passed.best) == ("pass", 7)
+    assert refused.decision == "reject"
+    assert passed.effective == passed.counted == 60
+    assert passed.overfitting.loss < 0.05
+    assert passed.superiority.p_value == pytest.approx(1 / 301)
+
+
+def test_its_numbers_are_those_of_the_parts():
+    """Luck has the sampling variance 1 / (n - 1); the deflated Sharpe ratio is the formula's."""
+    x = _trials(edge=1.0)
+    found = assess(x, counted=5000, **QUICK)
+    series = x[:, found.best]
+    ratio = series.mean() / series.std(ddof=1)
+    shape = {"skew": found.skew, "kurtosis": found.kurtosis}
+    variance = 1.0 / (len(x) - 1)
+    assert found.sharpe == pytest.approx(ratio * math.sqrt(YEAR), rel=1e-12)
+    assert found.luck == pytest.approx(expected_max_sharpe(5000, variance) * math.sqrt(YEAR), rel=1e-12)
+    expected = deflated_sharpe_ratio(float(ratio), len(x), n_trials=5000, variance=variance, **shape)
+    assert found.dsr == pytest.approx(expected, rel=1e-12)
+    assert found.effective == 5000.0
+
+
+def test_more_counted_trials_never_help():
+    """Look twice, pay twice: the deflated Sharpe ratio falls with every trial that was counted."""
+    x = _trials(edge=1.5)
+    found = [assess(x, counted=n, **QUICK) for n in (60, 600, 10**5, 10**9)]
+    for earlier, later in itertools.pairwise(found):
+        assert earlier.effective_dsr > later.effective_dsr
+        assert earlier.dsr > later.dsr
+    assert found[0].decision == "pass"
+    assert found[-1].decision == "reject"
+
+
+def test_clones_do_not_help_either():
+    """Copies of the noise with a little noise leave the hurdle where it is: no spread to shrink."""
+    x = _trials(edge=1.5)
+    near = np.concatenate((x, x[:, 8:] + 1e-5 * _trials(trials=52, seed=1)), axis=1)
+    one, two = assess(x, **QUICK), assess(near, **QUICK)
+    assert two.effective == one.effective
+    assert two.effective_dsr == one.effective_dsr
+    assert two.dsr < one.dsr
+
+
+@pytest.mark.parametrize(
+    ("change", "decision"),
+    [
+        ({}, "pass"),
+        ({"effective_dsr": 0.94}, "weak"),
+        ({"effective_dsr": 0.89}, "reject"),
+        ({"effective_dsr": math.nan}, "reject"),
+        ({"noise_p": 0.05}, "pass"),
+        ({"noise_p": 0.06}, "weak"),
+        ({"noise_p": 0.11}, "reject"),
+        ({"loss": 0.5}, "pass"),
+        ({"loss": 0.51}, "weak"),
+        ({"loss": math.nan}, "weak"),
+        ({"reached": 14}, "pass"),
+        ({"reached": 15}, "weak"),
+        ({"reached": 29}, "weak"),
+        ({"reached": 30}, "reject"),
+    ],
+)
+def test_every_answer_is_needed(change: dict[str, float], decision: str):
+    """The bounds: 0.95 and 0.90, 0.05 and 0.10 (15 and 30 of 301 draws), one half. Each change stands alone,
+    and `say_change` has a sentence for it.
+    """
+    found = assess(_trials(edge=2.5), **QUICK)
+    change = dict(change)
+    if "loss" in change:
+        changed = dataclasses.replace(found.overfitting, loss=change.pop("loss"))
+        found = dataclasses.replace(found, overfitting=changed)
+    if "reached" in change:
+        peaks = np.full((300, 3), -1.0)
+        peaks[: int(change.pop("reached")), 1] = found.superiority.statistic
+        found = dataclasses.replace(found, superiority=dataclasses.replace(found.superiority, peaks=peaks))
+    found = dataclasses.replace(found, **change)
+    assert decide(found) == decision
+    assert say_change(dataclasses.replace(found, decision=decide(found)))
+
+
+def test_shuffled_sweeps_are_ranked():
+    """The winner is one more draw; a sweep in which nothing traded is none."""
+    x = _trials(edge=2.5)
+    assert math.isnan(assess(x, **QUICK).noise_p)
+    assert assess(x, null_best=[0.1, math.nan, 99.0, 0.3], **QUICK).noise_p == 0.5
+    assert math.isnan(assess(x, null_best=[math.nan], **QUICK).noise_p)
+
+
+def test_undefined_trials_count_and_cannot_win():
+    """NaN and constant columns are counted; the winner keeps its number."""
+    x = _trials(edge=2.5)
+    x[:, 0], x[5, 1], x[:, 2] = 0.0, np.nan, 0.5
+    found = assess(x, **QUICK)
+    assert (found.best, found.counted) == (7, 60)
+    assert found.decision == "pass"
+    assert (found.superiority.best, set(found.overfitting.best.tolist()) >= {7}) == (7, True)
+
+
+@pytest.mark.parametrize(
+    "returns",
+    [
+        np.zeros((400, 5)),
+        np.full((400, 5), 0.01),
+        np.full((400, 5), np.nan),
+        np.empty((400, 0)),
+        np.empty((0, 5)),
+        _trials(1, 5),
+        _trials(2, 5),
+        _trials(10, 5),
+    ],
+    ids=["flat", "constant", "nan", "none", "empty", "one bar", "two bars", "ten bars"],
+)
+def test_what_cannot_be_judged_is_rejected(returns: np.ndarray):
+    """Reject, with text and JSON that still work, and without a warning."""
+    found = assess(returns, **QUICK)
+    assert found.decision == "reject"
+    assert all(found.reasons)
+    assert found.change
+    json.dumps(found.to_dict(), allow_nan=False)
+    assert found.lines()
+
+
+def test_one_trial_was_not_chosen():
+    """A single trial needs no cross-validation, and luck is 0."""
+    found = assess(_trials(trials=1, edge=2.0), **QUICK)
+    assert (found.decision, found.luck, found.effective) == ("pass", 0.0, 1.0)
+    assert "nothing was chosen" in found.reasons[2]
+    assert found.effective_dsr == found.psr
+
+
+def test_identical_trials_are_one():
+    """Sixty copies of a good trial are worth one, and pass as it does."""
+    found = assess(np.repeat(_trials(trials=1, edge=2.0), 60, axis=1), **QUICK)
+    assert (found.decision, found.effective, found.counted) == ("pass", 1.0, 60)
+
+
+def test_the_text_says_why():
+    """The three facts, with their bounds, and what would change it."""
+    lines = assess(_trials(edge=2.5), counted=1000, **QUICK).lines()
+    assert lines[0] == "verdict   PASS"
+    assert lines[2] == "trials    1,000 counted, worth 1,000 independent ones"
+    assert "deflated probability" in lines[3]
+    assert "p = 0.0033 <= 0.05" in lines[4]
+    assert "70 splits" in lines[5]
+    assert lines[6].startswith("to change more than ")
+
+
+def test_the_json_is_plain_and_whole():
+    """Every field is in it, and infinities are text."""
+    found = assess(_trials(), **QUICK)
+    plain = found.to_dict()
+    assert set(plain) == set(Assessment.__dataclass_fields__)
+    assert json.loads(json.dumps(plain, allow_nan=False)) == plain
+    assert dataclasses.replace(found, years_needed=math.inf).to_dict()["years_needed"] == "Infinity"
+
+
+def test_same_numbers_same_verdict():
+    """On one thread and on three: the same JSON."""
+    x = _trials(edge=1.0, trials=40)
+    one, three = (json.dumps(assess(x, threads=t, **QUICK).to_dict()) for t in (1, 3))
+    assert one == three
+
+
+def test_arguments_out_of_range_are_refused():
+    """No bars a year, or more trials than can be clustered."""
+    with pytest.raises(UsageError):
+        assess(_trials(20, 3), ppy=0.0)
+    with pytest.raises(UsageError):
+        assess(_trials(3, MOST + 1), ppy=YEAR)
