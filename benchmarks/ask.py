@@ -17,23 +17,22 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.measure import ROOT, describe_code, describe_machine, median, write_result
+from benchmarks import local_model
+from benchmarks.local_model import spread
+from benchmarks.measure import ROOT, describe_code, describe_machine, write_result
 from grn.kit.versions import package_version
 
 GRN: Final = Path(sys.executable).parent / "grn"
 PEERS: Final = ("llm==0.36", "llm-anthropic==0.30")
 MODEL: Final = "claude-haiku-5-5"
 PROMPT: Final = "The history of the stock market begins"
-TOKENS: Final = 32
 TARGETS: Final = {
     "replay_first_byte_ms": 300.0,
     "layer_ms": 2.0,
-    "local_first_token_ratio": 1.1,
-    "local_tokens_per_s_ratio": 0.9,
+    **{f"local_{name}": value for name, value in local_model.TARGETS.items()},
 }
 _PLAIN: Final = (
     "import anthropic\n"
@@ -63,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "layer": layer(chosen.rounds * 20),
             "call": calls(chosen.rounds * 10),
             "command": commands(chosen.rounds, folder),
-            "local": local(max(chosen.rounds // 2, 3), chosen.threads),
+            "local": local_model.measure(max(chosen.rounds // 2, 3), chosen.threads),
         }
     reached = judge(measured)
     result: dict[str, object] = {
@@ -82,12 +81,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def judge(measured: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Hold the least of each timing against what is asked of it."""
-    ours, theirs = measured["local"]["resident"], measured["local"]["llama.cpp"]
+    prompts = measured["local"]["prompts"]
     seen = {
         "replay_first_byte_ms": measured["replay"]["grn"]["first_byte_ms"]["min"],
         "layer_ms": measured["layer"]["call_ms"]["min"],
-        "local_first_token_ratio": round(ours["first_token_ms"]["min"] / theirs["first_token_ms"]["min"], 3),
-        "local_tokens_per_s_ratio": round(ours["tokens_per_s"]["max"] / theirs["tokens_per_s"]["max"], 3),
+        "local_first_token_ratio": max(found["first_token_ratio"] for found in prompts),
+        "local_tokens_per_s_ratio": min(found["tokens_per_s_ratio"] for found in prompts),
     }
     return {
         name: {
@@ -257,72 +256,6 @@ def in_turns(who: Mapping[str, Callable[[], int]], rounds: int) -> dict[str, lis
             if number >= 3:
                 times[name].append(1000 * (time.perf_counter() - began))
     return times
-
-
-def local(rounds: int, threads: int) -> dict[str, Any]:
-    """First token and tokens per second of the embedded model, in turns.
-
-    ``llama.cpp`` is the same loaded model asked without the layer, by llama.cpp's own clock (``timings`` of
-    its server); ``in_process`` is the layer around it, ``resident`` the layer with the model in a process of
-    its own, as ``grn ask --model local`` has it.
-    """
-    from grn.llm.local.engine import load
-    from grn.llm.local.resident import open_model, stop_residents
-    from grn.llm.providers.local import Local, body
-    from grn.llm.request import Message, Request, Text
-
-    began = time.perf_counter()
-    engine = load("local", threads)
-    load_s = time.perf_counter() - began
-    with closing(open_model("local", threads=threads)):
-        pass  # loaded there, too
-    ask = Request("local", (Message("user", (Text(PROMPT),)),), max_tokens=TOKENS)
-    layered = {
-        "in_process": Local(lambda _: engine),
-        "resident": Local(lambda model: open_model(model, threads=threads)),
-    }
-    first: dict[str, list[float]] = {name: [] for name in ("llama.cpp", *layered)}
-    speed: dict[str, list[float]] = {name: [] for name in first}
-    texts = set()
-    for _ in range(rounds):
-        told = engine.server.handle_completions({**body(ask, engine), "stream": False})
-        first["llama.cpp"].append(told["timings"]["prompt_ms"])
-        speed["llama.cpp"].append(told["timings"]["predicted_per_second"])
-        texts.add(told["choices"][0]["text"])
-        for name, provider in layered.items():
-            words, first_ms, per_s = timed(provider, ask)
-            first[name].append(first_ms)
-            speed[name].append(per_s)
-            texts.add(words)
-    stop_residents()
-    assert len(texts) == 1, "the layer and llama.cpp gave different answers"
-    found = {
-        name: {"first_token_ms": spread(first[name]), "tokens_per_s": spread(speed[name])} for name in first
-    }
-    return {"threads": engine.threads, "load_s": round(load_s, 3), **found}
-
-
-def timed(provider: Any, ask: Any) -> tuple[str, float, float]:
-    """Complete a prompt: the text, milliseconds to its first token, tokens per second after that."""
-    from grn.llm.events import TextDelta
-    from grn.llm.port import Wire
-
-    began = time.perf_counter()
-    stamps, words = [], []
-    for event in provider.complete(ask, "local", Wire()):
-        if isinstance(event, TextDelta):
-            stamps.append(time.perf_counter())
-            words.append(event.text)
-    return "".join(words), 1000 * (stamps[0] - began), (len(stamps) - 1) / (stamps[-1] - stamps[0])
-
-
-def spread(values: Sequence[float]) -> dict[str, float]:
-    """Least, median and most."""
-    return {
-        "min": round(min(values), 3),
-        "median": round(median(values), 3),
-        "max": round(max(values), 3),
-    }
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from grn.hw.pin import Placement
 from grn.kit.errors import DataError, MissingError, ProviderError, UnsupportedError
 from grn.llm.calls import Caller
 from grn.llm.events import Event, Finished, Started, TextDelta
@@ -160,20 +162,45 @@ def test_the_embedded_weights_are_checked(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_threads_follow_the_cores(tmp_path: Path) -> None:
-    """One a physical core, one a P-core on a hybrid processor; a setting wins."""
+    """One a physical core, one a P-core on a hybrid processor, none beyond what the process may use."""
     cpus = tmp_path / "sys/devices/system/cpu"
     for cpu in range(8):
         topology = cpus / f"cpu{cpu}/topology"
         topology.mkdir(parents=True)
-        (topology / "physical_package_id").write_text("0")
-        (topology / "core_id").write_text(str(cpu // 2 if cpu < 4 else cpu))
-    (cpus / "online").write_text("0-7")
-    assert default_threads(tmp_path) == 6
+        first = cpu // 2 * 2 if cpu < 4 else cpu
+        (topology / "core_cpus_list").write_text(f"{first}-{first + 1}" if cpu < 4 else f"{cpu}")
+    everywhere = range(8)
+    assert default_threads(tmp_path, everywhere) == 6
     for kind, which in (("cpu_core", "0-3"), ("cpu_atom", "4-7")):
         (tmp_path / "sys/devices" / kind).mkdir(parents=True)
         (tmp_path / "sys/devices" / kind / "cpus").write_text(which)
-    assert default_threads(tmp_path) == 2
-    assert default_threads(tmp_path / "nothing") == 1
+    assert default_threads(tmp_path, everywhere) == 2
+    assert default_threads(tmp_path, [0, 1]) == 1
+    assert default_threads(tmp_path / "nothing", [0]) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system pins no threads")
+def test_threads_stay_on_the_fast_cores(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """llama.cpp's threads begin on the chosen processors, and the one that loads goes where it was before."""
+    before = os.sched_getaffinity(0)
+    one = min(before)
+    seen = []
+
+    def server(_: object) -> object:
+        seen.append(os.sched_getaffinity(0))
+        return SimpleNamespace()
+
+    double = Card("CPU")
+    double.Server = server  # type: ignore[attr-defined]
+    weights = tmp_path / "x.gguf"
+    weights.write_bytes(b"GGUF")
+    monkeypatch.setattr(engine_module, "require_extra", lambda *_: double)
+    monkeypatch.setattr(engine_module, "place_sweep", lambda: Placement((one,), 1, "for this test"))
+    monkeypatch.setattr(engine_module, "_LOADED", {})
+    load(str(weights), threads=1)
+    load(str(weights), threads=2)
+    assert seen == [{one}, before]
+    assert os.sched_getaffinity(0) == before
 
 
 class Card:

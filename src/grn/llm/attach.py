@@ -35,22 +35,35 @@ def attach(path: Path) -> list[Part]:
         data = path.read_bytes()
     except OSError as error:
         raise UsageError("cannot read the attachment", seen=f"{path}: {error.strerror}") from error
+    return [part_of(data, str(path))]
+
+
+def part_of(data: bytes, name: str) -> Text | File:
+    """Make a part of a prompt of a file's bytes, told by their beginning.
+
+    Raises
+    ------
+    UsageError
+        There are too many to send.
+    DataError
+        They are neither text nor a picture nor a PDF.
+    """
     if len(data) > _MAX_BYTES:
         raise UsageError(
             "the attachment is too large to send",
-            seen=f"{path}: {len(data):,} bytes",
+            seen=f"{name}: {len(data):,} bytes",
             hint=f"at most {_MAX_BYTES:,} bytes",
         )
     if (media_type := media_type_of(data)) is not None:
-        return [File(media_type, data, path.name)]
+        return File(media_type, data, Path(name).name)
     text = _text(data)
     if text is None:
         raise DataError(
             "the attachment is neither text (UTF-8) nor PDF, PNG, JPEG, GIF or WebP",
-            seen=str(path),
+            seen=name,
             hint="convert it first",
         )
-    return [Text(text)]
+    return Text(text)
 
 
 def media_type_of(data: bytes) -> str | None:

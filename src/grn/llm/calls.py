@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
 from grn.kit.clock import Clock, SystemClock, utc_text
-from grn.kit.errors import BudgetError, ProviderError, UsageError
+from grn.kit.errors import BudgetError, ProviderError, TapeError, UsageError
 from grn.llm import lifecycle
 from grn.llm.events import Event, Finished, TextDelta
 from grn.llm.keys import holds_key, mask
@@ -155,8 +155,25 @@ class Caller:
             self._catalogue = self._open_catalogue()
         return self._catalogue
 
+    @property
+    def mode(self) -> Mode:
+        """What is done with the tape."""
+        return self._mode
+
     def provider(self, name: str) -> Provider:
-        """A provider, connected once."""
+        """A provider, connected once.
+
+        Raises
+        ------
+        TapeError
+            This is a replay, which asks nobody.
+        """
+        if self._mode == "replay":
+            raise TapeError(
+                "a replay asks nobody, and this is not on tapes",
+                seen=name,
+                hint="only answers, vectors and rankings are; do it without a tape",
+            )
         if name not in self._providers:
             self._providers[name] = self._connect(name)
         return self._providers[name]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grn.kit.clock import Clock, SystemClock
+from grn.kit.errors import UsageError
 from grn.kit.paths import grn_home
 from grn.llm.calls import Caller, Mode
 from grn.llm.port import Provider
@@ -19,6 +21,11 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 600.0
 """How long to wait for the next byte of an answer, unless told otherwise: thinking models take minutes."""
+
+TAPE_VARIABLE = "GRN_TAPE"
+"""A tape for all calls of a run: ``record:NAME``, ``replay:NAME`` or ``refresh:NAME``."""
+
+_MODES: Mapping[str, Mode] = {"record": "record", "replay": "replay", "refresh": "refresh"}
 
 
 def llm_dir() -> Path:
@@ -56,10 +63,31 @@ def open_book() -> Book:
     return Book.open(llm_dir())
 
 
+def tape_of_environment(environ: Mapping[str, str] | None = None) -> tuple[str | None, Mode]:
+    """Read :data:`TAPE_VARIABLE`; without it calls are made and not recorded.
+
+    Raises
+    ------
+    UsageError
+        It is not of its form.
+    """
+    text = (os.environ if environ is None else environ).get(TAPE_VARIABLE)
+    if not text:
+        return None, "live"
+    word, _, name = text.partition(":")
+    if word not in _MODES or not name:
+        raise UsageError(
+            f"{TAPE_VARIABLE} is no mode and tape",
+            seen=text,
+            hint=f"{TAPE_VARIABLE}=replay:NAME; or record:NAME, refresh:NAME",
+        )
+    return name, _MODES[word]
+
+
 def open_caller(
     *,
     tape: str | None = None,
-    mode: Mode = "live",
+    mode: Mode | None = None,
     timeout_s: float = TIMEOUT_S,
     notify: Callable[[str], None] = lambda _: None,
 ) -> Caller:
@@ -68,12 +96,15 @@ def open_caller(
     Parameters
     ----------
     tape, mode
-        The tape's name, and what to do with it; see :data:`grn.llm.calls.Mode`.
+        The tape's name, and what to do with it; see :data:`grn.llm.calls.Mode`. Neither: as
+        :data:`TAPE_VARIABLE` says.
     timeout_s
         See :data:`TIMEOUT_S`.
     notify
         Told what a person should know.
     """
+    if tape is None and mode is None:
+        tape, mode = tape_of_environment()
 
     def connect(name: str) -> Provider:
         from grn.llm import providers
@@ -85,6 +116,6 @@ def open_caller(
         catalogue=open_catalogue,
         connect=connect,
         tape=None if tape is None else Tape(tapes_dir(), tape),
-        mode=mode,
+        mode=mode or "live",
         notify=notify,
     )

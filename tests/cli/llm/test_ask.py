@@ -13,7 +13,7 @@ from grn.cli.main import main
 from grn.llm import providers
 from grn.llm.events import Event, Finished, Started, TextDelta, ThinkingDelta
 from grn.llm.port import Wire
-from grn.llm.request import Embedding, Request, Rerank
+from grn.llm.request import Embedding, File, Request, Rerank, Text
 from grn.llm.usage import Usage
 from tests.llm.conftest import _keys as keys  # noqa: F401 - a fixture: nobody's real key is used
 
@@ -52,12 +52,12 @@ def echo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Echo:
     provider = Echo()
     monkeypatch.setattr(providers, "connect", lambda name, timeout_s: provider)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    piped(monkeypatch, b"")
     return provider
 
 
-def piped(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+def piped(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
 
 
 def test_words_become_a_question(echo: Echo, capsys: Capture) -> None:
@@ -78,10 +78,23 @@ def test_words_become_a_question(echo: Echo, capsys: Capture) -> None:
 
 def test_what_is_piped_in_comes_first(echo: Echo, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     """Git diff | grn ask "review this": the diff, then attachments, then the words."""
-    piped(monkeypatch, "- old\n+ new\n")
+    piped(monkeypatch, b"- old\n+ new\n")
     Path("notes.txt").write_text("notes")
     assert main(["ask", "review this", "-a", "notes.txt", "-m", "haiku"]) == 0
     assert capsys.readouterr().out == "you said: - old\n+ new | notes | review this\n"
+
+
+def test_a_document_is_piped_in(echo: Echo, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PDF or a picture is told by its first bytes; other bytes that are no text are refused unsent."""
+    piped(monkeypatch, b"%PDF-1.7 and so on")
+    assert main(["ask", "summarise", "-m", "haiku"]) == 0
+    document, words = echo.asked[0][0].messages[0].parts
+    assert document == File("application/pdf", b"%PDF-1.7 and so on", "stdin")
+    assert words == Text("summarise")
+    piped(monkeypatch, b"\xff\xfe\x00")
+    assert main(["ask", "summarise", "-m", "haiku"]) == 2
+    assert "neither text (UTF-8) nor PDF" in capsys.readouterr().err
+    assert len(echo.asked) == 1
 
 
 def test_nothing_to_ask(echo: Echo, capsys: Capture) -> None:
@@ -186,6 +199,31 @@ def test_a_call_has_one_tape(echo: Echo, capsys: Capture) -> None:
     assert "one tape" in capsys.readouterr().err
 
 
+def test_a_run_names_its_tape(echo: Echo, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GRN_TAPE holds for every call of a script; an option outweighs it; what is on no tape asks nobody."""
+    monkeypatch.setenv("GRN_TAPE", "record:run")
+    assert main(["ask", "hi", "-m", "haiku"]) == 0
+    assert main(["ask", "other", "-m", "haiku", "--record", "apart"]) == 0
+    monkeypatch.setenv("GRN_TAPE", "replay:run")
+    capsys.readouterr()
+    assert main(["ask", "hi", "-m", "haiku"]) == 0
+    assert capsys.readouterr().out == "you said: hi\n"
+    assert main(["ask", "other", "-m", "haiku"]) == 3
+    assert main(["ask", "other", "-m", "haiku", "--replay", "apart"]) == 0
+    Path("questions.jsonl").write_text('{"prompt": "hi"}\n')
+    for command in (
+        ["batch", "submit", "questions.jsonl", "-m", "haiku"],
+        ["cache", "add", "questions.jsonl"],
+    ):
+        assert main(["llm", *command]) == 3
+        assert "a replay asks nobody" in capsys.readouterr().err
+    assert len(echo.asked) == 2
+    for wrong in ("run", "play:run", "replay:"):
+        monkeypatch.setenv("GRN_TAPE", wrong)
+        assert main(["ask", "hi", "-m", "haiku"]) == 2
+        assert "GRN_TAPE=replay:NAME" in capsys.readouterr().err
+
+
 def test_json_for_programs(echo: Echo, capsys: Capture) -> None:
     """One object with text, thinking, model, reason and usage; no text is streamed before it."""
     main(["ask", "hi", "-m", "haiku", "--json"])
@@ -261,6 +299,25 @@ def test_listings(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     main(["llm", "budget"])
     assert "$19.99" in capsys.readouterr().out
     assert main(["llm", "spend"]) == 0
+
+
+def test_all_that_is_known_of_a_model(capsys: Capture) -> None:
+    """Tiers, batches, announced prices and ends; a retired name shows what is sent in its place."""
+    assert main(["llm", "models", "haiku"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    # genai-prices 0.2.3: $0.10 and $0.50 a million tokens, five times as much above 100,000, batches half
+    assert ["batch", ">100,000", "$0.25", "$0.3125", "$0.50", "$0.025", "$1.25"] in rows
+    assert main(["llm", "models", "gemini-2.0-flash-001", "--json"]) == 0
+    captured = capsys.readouterr()
+    found = json.loads(captured.out)
+    assert found["model"] == "gemini-3.5-flash"
+    assert found["notice"] in captured.err
+    assert "was retired on 2026-06-01" in found["notice"]
+    assert main(["llm", "models", "gemini-3.8-flash", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["next_change"] == "2027-01-01"
+    assert found["next_price_pusd"]["base"]["input"] > found["price_pusd"]["base"]["input"]
+    assert main(["llm", "models", "nope"]) == 2
 
 
 def test_a_correction_changes_the_sum(echo: Echo, capsys: Capture) -> None:

@@ -76,11 +76,11 @@ def show_quote(caller: Caller, request: Request, *, as_json: bool) -> None:
     )
 
 
-def say_stats(caller: Caller, events: list[Event], mode: str) -> None:
+def say_stats(caller: Caller) -> None:
     """Say what a call used, cost and took."""
     from grn.llm.money import usd_text
 
-    if mode == "replay":
+    if caller.mode == "replay":
         notify("replayed: nothing was sent, nothing was billed")
         return
     row = caller.book.calls(limit=1)[0]

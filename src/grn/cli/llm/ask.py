@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from grn.cli.llm.answer import answer_text, notify, say, say_stats, show_quote, write_answer
-from grn.cli.llm.stdin import read_piped
+from grn.cli.llm.options import read_tape, read_terms, tape_options, terms_options
+from grn.cli.llm.stdin import read_piped_parts
 from grn.cli.output import json_option
 
 if TYPE_CHECKING:
@@ -51,17 +52,8 @@ _SCHEMA_HINT = 'for example {"type": "object", "properties": {"year": {"type": "
 @click.option("--cache", type=click.Choice(["5m", "1h"]), help="Mark the prompt for the provider's cache.")
 @click.option("--cached", metavar="NAME", help="Ask about what lies in the cache: grn llm cache add.")
 @click.option("--stream/--no-stream", default=True, show_default=True, help="Print the answer as it comes.")
-@click.option("--max-cost", help="Refuse if this call may cost more, in dollars: 0.05.")
-@click.option("--over-budget", is_flag=True, help="Let this one call pass the month's budget.")
-@click.option(
-    "--private", is_flag=True, help="Only where prompts are not used for training, and keep no copy."
-)
-@click.option(
-    "--project", envvar="GRN_PROJECT", default="", help="Tag in the book of calls (also: GRN_PROJECT)."
-)
-@click.option("--record", "record", metavar="TAPE", help="Answer from this tape, else ask and record.")
-@click.option("--replay", "replay", metavar="TAPE", help="Answer from this tape; ask nobody.")
-@click.option("--refresh", "refresh", metavar="TAPE", help="Ask anew and record over.")
+@terms_options
+@tape_options
 @click.option(
     "--timeout",
     "timeout_s",
@@ -84,13 +76,13 @@ def ask(words: tuple[str, ...], **options: Any) -> int:
     """  # fmt: skip  # noqa: D301  # a real backspace is click's mark of lines to leave alone
     from grn.llm.room import open_caller
 
-    tape, mode = _tape(options)
-    request, terms = _request(words, options), _terms(options)
+    tape, mode = read_tape(options)
+    request, terms = _request(words, options, replayed=mode == "replay"), read_terms(options)
     with open_caller(tape=tape, mode=mode, timeout_s=options["timeout_s"], notify=notify) as caller:
-        return _run(caller, request, terms, mode, options)
+        return _run(caller, request, terms, options)
 
 
-def _run(caller: Caller, request: Request, terms: Terms, mode: str, options: dict[str, Any]) -> int:
+def _run(caller: Caller, request: Request, terms: Terms, options: dict[str, Any]) -> int:
     from grn.kit.errors import ExitCode
     from grn.llm.events import Finished
 
@@ -98,7 +90,7 @@ def _run(caller: Caller, request: Request, terms: Terms, mode: str, options: dic
         show_quote(caller, request, as_json=options["as_json"])
         return ExitCode.DONE
     events = _answer(caller, request, terms, aloud=options["stream"] and not options["as_json"])
-    if mode != "replay" and not options["private"]:
+    if caller.mode != "replay" and not options["private"]:
         _keep(request, events)
     end = next((event for event in events if isinstance(event, Finished)), None)
     if options["as_json"]:
@@ -109,14 +101,14 @@ def _run(caller: Caller, request: Request, terms: Terms, mode: str, options: dic
     if reason == "length":
         notify(f"the answer was cut at {request.max_tokens} tokens: --max-tokens allows more")
     if options["stats"]:
-        say_stats(caller, events, mode)
+        say_stats(caller)
     if reason == "refused":
         notify("the model refused to answer")
         return ExitCode.NO
     return ExitCode.DONE
 
 
-def _request(words: tuple[str, ...], options: dict[str, Any]) -> Request:
+def _request(words: tuple[str, ...], options: dict[str, Any], *, replayed: bool) -> Request:
     from grn.kit.errors import UsageError
     from grn.llm.attach import attach
     from grn.llm.conversation import load_last
@@ -126,9 +118,7 @@ def _request(words: tuple[str, ...], options: dict[str, Any]) -> Request:
 
     name = options["template_name"]
     template = load_template(llm_dir() / "templates", name) if name else Template()
-    parts: list[Part] = []
-    if piped := read_piped():
-        parts.append(Text(piped))
+    parts: list[Part] = read_piped_parts()
     for path in options["attachments"]:
         parts += attach(path)
     if asked := template.fill(" ".join(words)):
@@ -136,7 +126,7 @@ def _request(words: tuple[str, ...], options: dict[str, Any]) -> Request:
     if not parts:
         raise UsageError("there is nothing to ask", hint='grn ask "…", or pipe a text in')
     before = load_last(llm_dir() / "conversation") if options["going_on"] else None
-    cached = _cached(options, before)
+    cached = _cached(options, before, replayed=replayed)
     model = options["model"] or template.model or (before.model if before else None)
     if cached is not None and model is None:
         model = cached.model
@@ -154,7 +144,7 @@ def _request(words: tuple[str, ...], options: dict[str, Any]) -> Request:
     )
 
 
-def _cached(options: dict[str, Any], before: Conversation | None) -> Cached | None:
+def _cached(options: dict[str, Any], before: Conversation | None, *, replayed: bool) -> Cached | None:
     name = options["cached"] or (before.cached if before else None)
     if name is None:
         return None
@@ -163,7 +153,7 @@ def _cached(options: dict[str, Any], before: Conversation | None) -> Cached | No
     from grn.llm.room import caches_dir
 
     # An answer on a tape outlives the cache that it was made with.
-    return find(caches_dir(), name, 0 if options["replay"] else SystemClock().now_ns())
+    return find(caches_dir(), name, 0 if replayed else SystemClock().now_ns())
 
 
 def _schema(text: str | None) -> dict[str, Any] | None:
@@ -181,28 +171,6 @@ def _schema(text: str | None) -> dict[str, Any] | None:
     if not isinstance(read, dict):
         raise UsageError("a JSON Schema is an object", seen=text, hint=_SCHEMA_HINT)
     return read
-
-
-def _terms(options: dict[str, Any]) -> Terms:
-    from grn.llm.calls import Terms
-    from grn.llm.money import parse_usd
-
-    return Terms(
-        project=options["project"],
-        max_cost_pusd=None if options["max_cost"] is None else parse_usd(options["max_cost"]),
-        over_budget=options["over_budget"],
-        private=options["private"],
-    )
-
-
-def _tape(options: dict[str, Any]) -> tuple[str | None, Any]:
-    from grn.kit.errors import UsageError
-
-    named = [(options[mode], mode) for mode in ("record", "replay", "refresh") if options[mode]]
-    if len(named) > 1:
-        seen = ", ".join(f"--{mode}" for _, mode in named)
-        raise UsageError("a call has one tape", seen=seen, hint="one of --record, --replay, --refresh")
-    return named[0] if named else (None, "live")
 
 
 def _answer(caller: Caller, request: Request, terms: Terms, *, aloud: bool) -> list[Event]:

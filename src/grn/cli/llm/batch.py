@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from grn.cli.lazy import LazyGroup
+from grn.cli.llm.answer import notify
+from grn.cli.llm.options import read_terms, terms_options
 from grn.cli.output import json_option, write_facts, write_json, write_json_lines
 
 if TYPE_CHECKING:
@@ -30,28 +32,19 @@ def batch() -> None:
 @click.option(
     "--max-tokens", type=click.IntRange(min=1), default=4096, show_default=True, help="Bound on each answer."
 )
-@click.option("--max-cost", help="Refuse if all of them together may cost more, in dollars.")
-@click.option("--over-budget", is_flag=True, help="Let this batch pass the month's budget.")
-@click.option("--private", is_flag=True, help="Only where prompts are not used for training.")
-@click.option(
-    "--project", envvar="GRN_PROJECT", default="", help="Tag in the book of calls (also: GRN_PROJECT)."
-)
+@terms_options
 @json_option
-def submit(file: Path, model: str, max_tokens: int, as_json: bool, **terms: Any) -> None:
+def submit(file: Path, model: str, max_tokens: int, as_json: bool, **options: Any) -> None:
     """Hand a batch in; prints its name.
 
     FILE has a JSON object a line: "prompt", and if you like "system" and "max_tokens".
     """
     from grn.llm.batch import submit as hand_in
-    from grn.llm.calls import Terms
-    from grn.llm.money import parse_usd
     from grn.llm.room import llm_dir, open_caller
 
-    limit = terms.pop("max_cost")
-    asks = _read(file, model, max_tokens)
-    with open_caller(notify=lambda text: click.echo(text, err=True)) as caller:
-        given = Terms(max_cost_pusd=None if limit is None else parse_usd(limit), **terms)
-        _show(hand_in(caller, asks, llm_dir() / "batches", given), as_json=as_json)
+    asks, terms = _read(file, model, max_tokens), read_terms(options)
+    with open_caller(notify=notify) as caller:
+        _show(hand_in(caller, asks, llm_dir() / "batches", terms), as_json=as_json)
 
 
 @batch.command()

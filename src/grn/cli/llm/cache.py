@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from grn.cli.lazy import LazyGroup
+from grn.cli.llm.answer import notify
+from grn.cli.llm.options import read_terms, terms_options
 from grn.cli.output import json_option, write_facts, write_json, write_table
 
 if TYPE_CHECKING:
@@ -31,30 +33,22 @@ def cache() -> None:
 @click.option("-m", "--model", default="flash", show_default=True, help="The model that will be asked.")
 @click.option("-s", "--system", help="System prompt, kept with it.")
 @click.option("--ttl", default="1h", show_default=True, help="How long: 90s, 30m, 2h, 1d.")
-@click.option("--max-cost", help="Refuse if keeping it may cost more, in dollars.")
-@click.option("--over-budget", is_flag=True, help="Let this one call pass the month's budget.")
-@click.option("--private", is_flag=True, help="Only where prompts are not used for training.")
-@click.option(
-    "--project", envvar="GRN_PROJECT", default="", help="Tag in the book of calls (also: GRN_PROJECT)."
-)
+@terms_options
 @json_option
 def add(
-    sources: tuple[Path, ...], model: str, system: str | None, ttl: str, as_json: bool, **terms: Any
+    sources: tuple[Path, ...], model: str, system: str | None, ttl: str, as_json: bool, **options: Any
 ) -> None:
     """Lay SOURCES down: text, PDF, pictures, folders. Prints the name for grn ask --cached NAME."""
     from grn.llm.attach import attach
     from grn.llm.caches import keep
-    from grn.llm.calls import Terms
-    from grn.llm.money import parse_usd
     from grn.llm.request import Message, Request
     from grn.llm.room import caches_dir, open_caller
 
     ttl_s = _seconds(ttl)
     parts = tuple(part for source in sources for part in attach(source))
-    limit = terms.pop("max_cost")
-    given = Terms(max_cost_pusd=None if limit is None else parse_usd(limit), **terms)
-    with open_caller(notify=lambda text: click.echo(text, err=True)) as caller:
-        made = keep(caller, Request(model, (Message("user", parts),), system), ttl_s, caches_dir(), given)
+    terms = read_terms(options)
+    with open_caller(notify=notify) as caller:
+        made = keep(caller, Request(model, (Message("user", parts),), system), ttl_s, caches_dir(), terms)
     _show(made, as_json=as_json)
 
 

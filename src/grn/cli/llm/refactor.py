@@ -8,6 +8,9 @@ from typing import Any
 
 import click
 
+from grn.cli.llm.answer import notify
+from grn.cli.llm.options import read_tape, read_terms, tape_options, terms_options
+
 
 @click.command()
 @click.argument("instruction")
@@ -25,12 +28,8 @@ import click
 @click.option(
     "--attempts", type=click.IntRange(1, 5), default=1, show_default=True, help="How often it may try."
 )
-@click.option("--max-cost", help="Refuse if one attempt may cost more, in dollars.")
-@click.option(
-    "--project", envvar="GRN_PROJECT", default="", help="Tag in the book of calls (also: GRN_PROJECT)."
-)
-@click.option("--record", metavar="TAPE", help="Answer from this tape, else ask and record.")
-@click.option("--replay", metavar="TAPE", help="Answer from this tape; ask nobody.")
+@terms_options
+@tape_options
 def refactor(
     instruction: str, files: tuple[Path, ...], check: str, model: str, root: Path, **options: Any
 ) -> int:
@@ -39,22 +38,15 @@ def refactor(
     The model sees INSTRUCTION and FILES. Its edits are applied to a copy of the tree and the check runs
     there: code that a model has written runs on this machine. Passed: the change is on stdout as a patch,
     nothing is touched (`grn llm refactor … | git apply`). Failed: code 1, and what the check said is on
-    stderr.
+    stderr. --max-cost holds for each attempt.
     """  # fmt: skip
-    from grn.kit.errors import ExitCode, UsageError
-    from grn.llm.calls import Mode, Terms
-    from grn.llm.money import parse_usd
+    from grn.kit.errors import ExitCode
     from grn.llm.refactor import propose
     from grn.llm.room import open_caller
 
-    if options["record"] and options["replay"]:
-        raise UsageError("a call has one tape", seen="--record, --replay")
-    mode: Mode = "record" if options["record"] else "replay" if options["replay"] else "live"
-    limit = options["max_cost"]
-    terms = Terms(options["project"], None if limit is None else parse_usd(limit))
-    with open_caller(
-        tape=options["record"] or options["replay"], mode=mode, notify=lambda text: click.echo(text, err=True)
-    ) as caller:
+    tape, mode = read_tape(options)
+    terms = read_terms(options)
+    with open_caller(tape=tape, mode=mode, notify=notify) as caller:
         found = propose(
             caller,
             root,

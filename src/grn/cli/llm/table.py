@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from grn.cli.llm.answer import notify
+from grn.cli.llm.options import read_tape, read_terms, tape_options, terms_options
 from grn.cli.output import json_option, write_json_lines, write_table
 
 if TYPE_CHECKING:
@@ -22,13 +24,11 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Write a .parquet or .csv file instead."
 )
-@click.option("--max-cost", help="Refuse if it may cost more, in dollars.")
-@click.option("--private", is_flag=True, help="Only where prompts are not used for training.")
 @click.option(
-    "--project", envvar="GRN_PROJECT", default="", help="Tag in the book of calls (also: GRN_PROJECT)."
+    "--max-tokens", type=click.IntRange(min=1), default=32_000, show_default=True, help="Bound on the answer."
 )
-@click.option("--record", metavar="TAPE", help="Answer from this tape, else ask and record.")
-@click.option("--replay", metavar="TAPE", help="Answer from this tape; ask nobody.")
+@terms_options
+@tape_options
 @json_option
 def table(document: Path, question: str, columns: str, model: str, as_json: bool, **options: Any) -> None:
     """Read a table out of a document, with typed columns.
@@ -38,25 +38,20 @@ def table(document: Path, question: str, columns: str, model: str, as_json: bool
     """
     from grn.kit.errors import UsageError
     from grn.llm.attach import attach
-    from grn.llm.calls import Mode, Terms
-    from grn.llm.money import parse_usd
     from grn.llm.room import open_caller
     from grn.llm.tables import read_table, schema_of
 
-    if options["record"] and options["replay"]:
-        raise UsageError("a call has one tape", seen="--record, --replay")
-    mode: Mode = "record" if options["record"] else "replay" if options["replay"] else "live"
+    tape, mode = read_tape(options)
     output: Path | None = options["output"]
     if output is not None and output.suffix not in (".parquet", ".csv"):
         raise UsageError("the output is a .parquet or a .csv file", seen=str(output))
     wanted = _columns(columns)
     schema_of(wanted)
-    limit = options["max_cost"]
-    terms = Terms(options["project"], None if limit is None else parse_usd(limit), private=options["private"])
-    with open_caller(
-        tape=options["record"] or options["replay"], mode=mode, notify=lambda text: click.echo(text, err=True)
-    ) as caller:
-        frame = read_table(caller, attach(document), wanted, question, model=model, terms=terms)
+    parts, terms = attach(document), read_terms(options)
+    with open_caller(tape=tape, mode=mode, notify=notify) as caller:
+        frame = read_table(
+            caller, parts, wanted, question, model=model, max_tokens=options["max_tokens"], terms=terms
+        )
     if output is not None:
         _save(frame, output)
     elif as_json:

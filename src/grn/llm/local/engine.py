@@ -7,12 +7,12 @@ import queue
 import secrets
 import threading
 import urllib.request
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from grn.hw.processor import count_hybrid, count_physical
+from grn.hw.pin import Placement, pinned, place_sweep
 from grn.kit.config import load_settings
 from grn.kit.errors import require_extra
 from grn.kit.versions import grn_version, package_version
@@ -91,7 +91,7 @@ def load(model: str, threads: int | None = None) -> Engine:
         ``local``, or the path of a GGUF file.
     threads
         Default: the setting ``threads``, else one per core (on a hybrid processor per P-core): decoding waits
-        for memory, and a second thread on a core only disturbs the first.
+        for memory, and a second thread on a core only disturbs the first. They stay on those cores.
 
     Raises
     ------
@@ -109,7 +109,9 @@ def load(model: str, threads: int | None = None) -> Engine:
             key = secrets.token_hex(16)
             parameters = _parameters(xllamacpp, path, n)
             parameters.api_keys = [key]
-            engine = Engine(path, has_chat_template(path), n, xllamacpp.Server(parameters), key)
+            with pinned(_placement(n)):  # threads keep the processors of the one that starts them
+                server = xllamacpp.Server(parameters)
+            engine = Engine(path, has_chat_template(path), n, server, key)
             _LOADED[path, n] = engine
     return engine
 
@@ -123,7 +125,8 @@ def load_pooled(path: Path, threads: int) -> Any:
     parameters.n_ctx = parameters.n_batch = parameters.n_ubatch = _POOLED_CONTEXT
     if not names_pooling(path):
         parameters.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
-    return xllamacpp.Server(parameters)
+    with pinned(_placement(threads)):
+        return xllamacpp.Server(parameters)
 
 
 def identify(model: str, threads: int) -> dict[str, Any]:
@@ -147,12 +150,18 @@ def identify(model: str, threads: int) -> dict[str, Any]:
     }
 
 
-def default_threads(root: Path = Path("/")) -> int:
-    """Threads to compute with on this machine; see :func:`load`."""
-    if (wanted := load_settings().threads) is not None:
-        return wanted
-    hybrid = count_hybrid(root)
-    return hybrid[0] if hybrid else count_physical(root) or 1
+def default_threads(root: Path = Path("/"), allowed: Collection[int] | None = None) -> int:
+    """Threads to compute with on this machine; see :func:`load` and :func:`grn.hw.pin.place_sweep`."""
+    wanted = load_settings().threads
+    return place_sweep(root, allowed).threads if wanted is None else wanted
+
+
+def _placement(threads: int) -> Placement:
+    """Where they run: on the fast cores, anywhere when they are more than those."""
+    found = place_sweep()
+    if threads <= found.threads:
+        return found
+    return Placement(None, threads, f"more than the {found.threads} fast cores")
 
 
 def _parameters(xllamacpp: Any, path: Path, threads: int) -> Any:
@@ -166,6 +175,9 @@ def _parameters(xllamacpp: Any, path: Path, threads: int) -> Any:
     parameters.verbosity = _QUIET
     parameters.ui = False
     parameters.cache_ram_mib = 0
+    # Checkpoints are for a cache of prompts, which stays off. To make one, llama.cpp decodes the end of a
+    # prompt by itself and copies its state.
+    parameters.n_ctx_checkpoints = 0
     if any("GPU" in str(device["type"]) for device in xllamacpp.get_device_info()):
         parameters.n_gpu_layers = _EVERY_LAYER
     return parameters
