@@ -13,7 +13,7 @@ import numpy.typing as npt
 from grn.hw.memory import read_memory
 from grn.hw.pin import place_sweep
 from grn.kit.config import load_settings
-from grn.kit.errors import BudgetError, UsageError
+from grn.kit.errors import BudgetError, UnsupportedError, UsageError
 from grn.quant.engine import cpu, reference
 from grn.quant.engine.choose import Choice
 from grn.quant.engine.grid import GIB, Grid
@@ -112,9 +112,67 @@ def compute(
     """Run a grid and compute its metrics; used by sweeps and by replays."""
     began = clock()
     groups = _groups(metrics)
-    names = accumulator_names(groups)
     sums = run_engine(strategy, bars, grid, rules, groups, choice.engine, threads, progress)
     ran = clock()
+    result = _tabulate(sums, strategy, bars, grid, rules, metrics, choice, ppy=ppy)
+    if any(m.second_pass for m in metrics):
+        result = result.with_second_pass()
+    return result.timed({"run": ran - began, "total": clock() - began})
+
+
+def guess(
+    strategy: AnyStrategy,
+    bars: tuple[Bars, ...],
+    grid: Grid,
+    rules: Rules,
+    metrics: Sequence[Metric],
+    choice: Choice,
+    *,
+    ppy: float,
+    progress: Advance | None = None,
+) -> tuple[SweepResult, npt.NDArray[np.bool_]]:
+    """What float32 on the cards makes of a grid, and in which combinations a decision is in doubt: bool [C].
+
+    Raises
+    ------
+    MissingError
+        There is no card, or no CuPy.
+    UnsupportedError
+        The card does not run such strategies or rules.
+    """
+    # Not at the top: nobody else needs it.
+    from grn.quant.engine.cuda import launch
+
+    if isinstance(strategy, Weights):
+        raise UnsupportedError(
+            "a card runs strategies of signals only",
+            seen=repr(strategy)[:60],
+            hint="sweep, or search at random",
+        )
+    groups = _groups(metrics)
+    plan = build_plan(strategy, rules)
+    layout = build_layout(plan, grid)
+    sums = [
+        launch.run(plan, layout, grid, one, rules, groups, real="float", progress=progress) for one in bars
+    ]
+    doubts = np.logical_or.reduce([table[:, -1] != 0.0 for table in sums])
+    tables = [np.ascontiguousarray(table[:, :-1]) for table in sums]
+    return _tabulate(tables, strategy, bars, grid, rules, metrics, choice, ppy=ppy), doubts
+
+
+def _tabulate(
+    sums: Sequence[Array],
+    strategy: AnyStrategy,
+    bars: tuple[Bars, ...],
+    grid: Grid,
+    rules: Rules,
+    metrics: Sequence[Metric],
+    choice: Choice,
+    *,
+    ppy: float,
+) -> SweepResult:
+    """Make metrics of accumulators, those of one pass."""
+    names = accumulator_names(_groups(metrics))
     columns: dict[str, list[Array]] = {m.name: [] for m in metrics}
     sharpes: list[Array] = []
     for n_bars, values in zip(count_bars(strategy, bars), sums, strict=True):
@@ -123,12 +181,9 @@ def compute(
         part = metric_columns(table, n_bars=n_bars, initial=rules.cash, ppy=ppy, metrics=metrics)
         for name, column in part.items():
             columns[name].append(column)
-    result = SweepResult.assemble(
+    return SweepResult.assemble(
         strategy, bars, grid, rules, metrics, columns, choice=choice, ppy=ppy, trial_sharpes=tuple(sharpes)
     )
-    if any(m.second_pass for m in metrics):
-        result = result.with_second_pass()
-    return result.timed({"run": ran - began, "total": clock() - began})
 
 
 def count_bars(strategy: AnyStrategy, bars: Sequence[Bars]) -> list[int]:

@@ -13,7 +13,7 @@ from grn.cli.quant.options import parse_settings, pick_data, read_rules, run_opt
 from grn.cli.quant.tables import check_frame_output, save_frame, top_rows, write_top
 from grn.kit.errors import UsageError
 
-_METHODS = ("random", "latin", "halving", "optuna")
+_METHODS = ("random", "latin", "halving", "optuna", "screen")
 _OPTIONS_OF = {"eta": "halving", "rungs": "halving", "sampler": "optuna", "batch": "optuna"}
 
 
@@ -30,7 +30,10 @@ _OPTIONS_OF = {"eta": "halving", "rungs": "halving", "sampler": "optuna", "batch
     help="How settings are picked.",
 )
 @click.option(
-    "-n", "--count", type=click.IntRange(min=1), help="Settings to look at (default: the method's)."
+    "-n",
+    "--count",
+    type=click.IntRange(min=1),
+    help="Settings to look at (default: the method's); screen: best ones to find.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the search.")
 @click.option(

@@ -5,6 +5,7 @@
 ``draws``       random and Latin hypercube
 ``halving``     many settings on the first bars, the best of them on more
 ``proposals``   Optuna proposes, a batch at a time
+``screening``   all of them in float32 on a card, and in float64 those that may be among the best
 ``desk``        evaluates settings on bars
 ``run``         a search, checked, priced, run, and recorded
 ==============  =====================================================================

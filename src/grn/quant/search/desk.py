@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from grn.kit.errors import DataError
-from grn.quant.compute import Advance, compute, count_bars
+from grn.quant.compute import Advance, compute, count_bars, guess
 from grn.quant.engine.choose import Choice
 from grn.quant.engine.grid import Grid
 from grn.quant.metrics.registry import METRICS, Metric
 from grn.quant.result import SweepResult
 from grn.quant.schema import Bars
-from grn.quant.search.method import Array
+from grn.quant.search.method import Array, Flags
 from grn.quant.strategy.rules import Rules
 from grn.quant.strategy.weights import AnyStrategy, Weights
 
@@ -120,6 +120,15 @@ class MarketDesk:
         best = sign * float(answers.max()) if answers.size else None
         self.rounds.append(Round(len(grid), share, best))
         return scores
+
+    def guess(self, grid: Grid) -> tuple[Array, Flags]:
+        """Guess the scores of settings on the cards, in float32; see `compute.guess`."""
+        market = self._market
+        result, doubts = guess(
+            market.strategy, market.bars, grid, market.rules, (self._by,), market.choice, ppy=market.ppy,
+            progress=self._progress,
+        )  # fmt: skip
+        return score(result, self._by), doubts
 
     def drop(self, grid: Grid) -> None:
         """These settings will not be run on all bars."""

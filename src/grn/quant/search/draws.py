@@ -29,6 +29,10 @@ class Random:
         """No: the settings are drawn without looking at the data."""
         return False
 
+    def looks(self, lattice: Lattice) -> int:
+        """As many as are drawn."""
+        return self.n
+
     def check(self) -> None:
         """Refuse a count or a seed that is none."""
         check_count("n", self.n)
@@ -55,6 +59,10 @@ class LatinHypercube:
     def adaptive(self) -> bool:
         """No: the settings are drawn without looking at the data."""
         return False
+
+    def looks(self, lattice: Lattice) -> int:
+        """As many as are drawn."""
+        return self.n
 
     def check(self) -> None:
         """Refuse a count or a seed that is none."""

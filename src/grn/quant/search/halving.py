@@ -44,6 +44,10 @@ class Halving:
         """Yes: who is promoted depends on the data."""
         return True
 
+    def looks(self, lattice: Lattice) -> int:
+        """As many as are drawn."""
+        return self.n
+
     def check(self) -> None:
         """Refuse settings that make no sense."""
         check_count("n", self.n)

@@ -13,6 +13,7 @@ from grn.quant.engine.grid import Grid, Lattice
 
 Array = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 
 class Desk(Protocol):
@@ -28,8 +29,11 @@ class Desk(Protocol):
         A setting may be evaluated on all bars once.
         """
 
+    def guess(self, grid: Grid) -> tuple[Array, Flags]:
+        """Guess in float32: scores as of `evaluate`, and in which a decision is in doubt: bool [C]."""
+
     def drop(self, grid: Grid) -> None:
-        """Tell that these settings, evaluated on fewer bars, will not be run on all of them."""
+        """Tell that these settings, guessed or evaluated on fewer bars, will not be run on all of them."""
 
 
 class Method(Protocol):
@@ -37,9 +41,8 @@ class Method(Protocol):
 
     name: ClassVar[str]
 
-    @property
-    def n(self) -> int:
-        """How many settings are looked at."""
+    def looks(self, lattice: Lattice) -> int:
+        """How many settings are looked at, at most."""
 
     @property
     def adaptive(self) -> bool:

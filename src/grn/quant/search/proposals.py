@@ -49,6 +49,10 @@ class Optuna:
         """Yes: what is proposed depends on the data."""
         return True
 
+    def looks(self, lattice: Lattice) -> int:
+        """As many as are proposed."""
+        return self.n
+
     def check(self) -> None:
         """Refuse settings that make no sense, and a missing Optuna."""
         check_count("n", self.n)

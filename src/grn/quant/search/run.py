@@ -24,6 +24,7 @@ from grn.quant.search.draws import LatinHypercube, Random
 from grn.quant.search.halving import Halving
 from grn.quant.search.method import Method, describe
 from grn.quant.search.proposals import Optuna
+from grn.quant.search.screening import Screen
 from grn.quant.strategy.costs import Costs
 from grn.quant.strategy.rules import Rules, merge_rules
 from grn.quant.strategy.sizes import Size
@@ -32,8 +33,8 @@ from grn.quant.strategy.weights import AnyStrategy
 if TYPE_CHECKING:
     from grn.quant.schema import BarSource
 
-METHODS: Final[Mapping[str, type[Random | LatinHypercube | Halving | Optuna]]] = {
-    m.name: m for m in (Random, LatinHypercube, Halving, Optuna)
+METHODS: Final[Mapping[str, type[Random | LatinHypercube | Halving | Optuna | Screen]]] = {
+    m.name: m for m in (Random, LatinHypercube, Halving, Optuna, Screen)
 }
 _LIBRARIES: Final = {"latin": "scipy", "optuna": "optuna"}
 """What else decides which settings a method picks: its version is part of the result's key."""
@@ -68,10 +69,11 @@ def search(
     strategy, data, rules, costs, fill, size, cash, metrics, engine, threads, memory_gib
         As for :func:`grn.sweep`, and so are `periods_per_year`, `ledger`, `progress` and `command`.
     method
-        "random", "latin", "halving" or "optuna" (the extra ``search``), or one of their classes with more
-        settings: ``Halving(n=243, eta=3)``.
+        "random", "latin", "halving", "optuna" (the extra ``search``) or "screen" (a card), or one of their
+        classes with more settings: ``Halving(n=243, eta=3)``.
     n
-        How many combinations are looked at; default that of the method.
+        How many combinations are looked at; default that of the method.  "screen" looks at all of them, and
+        this is how many of the best it is certain of.
     seed
         Equal seeds pick equal combinations; default 0.
     by
@@ -109,11 +111,15 @@ def search(
     names = [m.name for m in parse_metrics(metrics)]
     if objective.name not in (*names, "sharpe"):
         names.append(objective.name)
+    if chosen.name == "screen" and objective.second_pass:
+        raise UsageError(
+            "a screen needs a metric that one pass gives", seen=objective.name, hint="sharpe, calmar, sortino"
+        )
     request = prepare(
         strategy, data, rules, grid={"search": asked, "picked_with": made_with}, metrics=names, engine=engine,
         ppy=periods_per_year, command=command,
     )  # fmt: skip
-    check_price(strategy, rules, chosen.n, request.bars, request.metrics, budget_gib, source)
+    check_price(strategy, rules, chosen.looks(lattice), request.bars, request.metrics, budget_gib, source)
     return _run(request, chosen, lattice, objective, ledger, threads=threads, progress=progress)
 
 
