@@ -85,7 +85,8 @@ class Assessment:
     years_held, years_needed
         Data there is, and data at which this Sharpe ratio would be above ``effective_luck`` at 95 %.
     trials_allowed
-        Trials, as much alike as these, under which the winner still passes the first question.
+        Trials under which the winner still passes the first question: more than these as independent ones,
+        fewer as much alike as these.
     noise_p
         Share of shuffled sweeps that reached the winner, itself included; NaN where none was run.
     superiority, overfitting, haircuts
@@ -164,6 +165,7 @@ def assess(
     returns: npt.ArrayLike,
     *,
     ppy: float,
+    sampled: int | None = None,
     counted: int | None = None,
     null_best: npt.ArrayLike | None = None,
     resamples: int = RESAMPLES,
@@ -187,8 +189,10 @@ def assess(
         win.
     ppy
         Bars per year.
+    sampled
+        Trials of this search, where the columns are a sample of them.
     counted
-        Trials ever made on this data, where they are more than the columns.
+        Trials ever made on this data, where they are more than those of this search.
     null_best
         Best annual Sharpe ratio of each shuffled sweep, float [shuffles]; NaN for one that had none.
     resamples, block, seed
@@ -213,14 +217,14 @@ def assess(
             seen=f"{trials.given:,}",
             hint=f"give the winner and a sample of the others, at most {MOST:,}, and their number as counted",
         )
-    total = max(trials.given, counted or 0)
+    total = max(trials.given, sampled or 0, counted or 0)
     n, year = trials.n_bars, math.sqrt(ppy)
     ratios = sharpe_ratios(trials.returns)
     top = int(np.argmax(ratios)) if trials.kept else -1
     sharpe = float(ratios[top]) if trials.kept else math.nan
     series = trials.returns[:, top] if trials.kept else np.empty(0)
     skew, kurtosis = shape_of(series)
-    effective = max(effective_trials(matrix, counted=total), 1.0)
+    effective = max(effective_trials(matrix, sampled=sampled, counted=total), 1.0)
     variance = 1.0 / (n - 1) if n > 1 else math.nan
     shape = {"skew": skew, "kurtosis": kurtosis}
 
@@ -252,7 +256,7 @@ def assess(
         effective_dsr=effective_dsr,
         years_held=n / ppy,
         years_needed=needed,
-        trials_allowed=int(allowed * (total / effective)) if total else 0,
+        trials_allowed=_in_trials(allowed, effective, total),
         noise_p=noise_p,
         superiority=spa,
         overfitting=cscv,
@@ -316,7 +320,7 @@ def say_change(found: Assessment) -> str:
     if found.decision == "pass":
         if found.trials_allowed >= MANY:
             return "no number of trials on this data that anyone can make"
-        return f"more than {found.trials_allowed:,} trials as much alike would take the pass away"
+        return f"more than {found.trials_allowed:,} trials on this data would take the pass away"
     if found.effective_dsr < PASS_DSR:
         if math.isinf(found.years_needed):
             return (
@@ -332,6 +336,13 @@ def say_change(found: Assessment) -> str:
     if not holds_up(found):
         return "a search whose best of one half of the bars earns in the other half"
     return "a winner that fewer than one in twenty shuffled sweeps reach"
+
+
+def _in_trials(allowed: int, effective: float, total: int) -> int:
+    """Turn a number of independent trials into trials that are counted."""
+    if allowed >= effective:
+        return total + int(allowed - effective)
+    return int(allowed * (total / effective))
 
 
 def _rank(sharpe: float, null_best: npt.ArrayLike | None) -> float:
