@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from grn.kit.errors import AccessError, ProviderError, UnreachableError
+from grn.kit.errors import AccessError, GrnError, ProviderError, UnreachableError
 from grn.llm.calls import Caller
 from grn.llm.events import Event, TextDelta
 from grn.llm.port import Fault
@@ -146,6 +146,7 @@ def test_a_reader_who_leaves_ends_the_call(server: Server, caller: Make, book: B
     stream.close()
     (row,) = book.calls()
     assert (row.how, row.usage) == ("estimated", Usage(input=12, output=2))
+    assert row.note == "left before the answer was whole"
     assert book.standing("anthropic").open_pusd == 0
 
 
@@ -203,6 +204,17 @@ def test_a_failed_recording_leaves_no_tape(server: Server, caller: Make, tmp_pat
     with pytest.raises(ProviderError):
         list(caller("paper", "record").stream(asking(model=HAIKU)))
     assert not (tmp_path / "tapes" / "paper.calls").exists()
+
+
+def test_a_tape_without_room_is_billed(server: Server, caller: Make, book: Book, tmp_path: Path) -> None:
+    """The answer has come and been paid for: the bill is settled, and the tape's error is told."""
+    server.answers = [anthropic_stream(["one "])]
+    (tmp_path / "tapes" / "full.calls").mkdir(parents=True)
+    with pytest.raises((OSError, GrnError)):
+        list(caller("full", "refresh").stream(asking()))
+    (row,) = book.calls()
+    assert (row.how, row.tape) == ("reported", None)
+    assert book.standing("anthropic").open_pusd == 0
 
 
 def test_pauses_grow_and_end() -> None:

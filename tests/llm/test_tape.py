@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from grn.kit.errors import LedgerError, TapeError, UsageError
+from grn.kit.errors import LedgerError, OutputError, TapeError, UsageError
 from grn.llm.events import (
     Finished,
     Ranking,
@@ -18,7 +19,7 @@ from grn.llm.events import (
 )
 from grn.llm.events import event_from_plain as read_event
 from grn.llm.request import Embedding, File, Message, Request, Rerank, Text, canonical, key_of
-from grn.llm.tape import Record, Tape, list_tapes
+from grn.llm.tape import Record, Tape, list_tapes, store
 from grn.llm.usage import Usage
 from tests.llm.asks import HAIKU, asking
 
@@ -160,6 +161,32 @@ def test_a_tape_travels_as_one_file(tape: Tape, tmp_path: Path) -> None:
     other.export(tmp_path / "again.jsonl")
     assert (tmp_path / "again.jsonl").read_bytes() == (tmp_path / "supplement.jsonl").read_bytes()
     assert [found.name for found in list_tapes(tmp_path)] == ["paper-1"]
+
+
+def test_without_room_nothing_is_taken(tape: Tape, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk: no empty tape, no half of an imported one, no part of a line."""
+    for words in ("a", "b"):
+        tape.add(record(words))
+    tape.export(tmp_path / "supplement.jsonl")
+    before = (tape.folder / "paper-1.calls").read_bytes()
+    with monkeypatch.context() as full:
+        full.setattr(os, "pwrite", lambda descriptor, data, at: len(data) // 2)
+        full.setattr(store, "write_atomic", _no_room)
+        with pytest.raises(OSError, match="No space left"):
+            tape.add(record("c"))
+        other = Tape(tmp_path / "elsewhere", "theirs")
+        for attempt in (
+            lambda: other.add(record("c")),
+            lambda: other.add_file(tmp_path / "supplement.jsonl"),
+        ):
+            with pytest.raises(OutputError):
+                attempt()
+    assert (tape.folder / "paper-1.calls").read_bytes() == before
+    assert not other.exists()
+
+
+def _no_room(path: object, data: object) -> None:
+    raise OutputError("cannot write", seen="No space left on device")
 
 
 @pytest.mark.parametrize("text", ["", "hello", '{"calls":2}\n{}', '{"calls":1}\n{"format":9}', "[]\n"])

@@ -285,20 +285,22 @@ class Caller:
         bill = run.bill(self.catalogue)
         if bill.note and bill.how == "reported":
             self._notify(bill.note)
-        if run.finished is not None and self._tape is not None:
-            record = Record(
-                request=json.loads(request),
-                sent=run.model.name,
-                served=run.finished.served,
-                frames=tuple(mask(frame) for frame in run.wire.frames),
-                events=tuple(masked_event(event) for event in run.events),
-                usage=run.finished.usage,
-                cost_pusd=bill.cost_pusd,
-                price=run.model.price.plain(),
-                recorded_at=utc_text(self._clock.now_ns()),
-            )
-            bill = replace(bill, tape=self._tape.add(record))
-        self.book.settle(call, bill)
+        try:
+            if run.finished is not None and self._tape is not None:
+                record = Record(
+                    request=json.loads(request),
+                    sent=run.model.name,
+                    served=run.finished.served,
+                    frames=tuple(mask(frame) for frame in run.wire.frames),
+                    events=tuple(masked_event(event) for event in run.events),
+                    usage=run.finished.usage,
+                    cost_pusd=bill.cost_pusd,
+                    price=run.model.price.plain(),
+                    recorded_at=utc_text(self._clock.now_ns()),
+                )
+                bill = replace(bill, tape=self._tape.add(record))
+        finally:  # what it cost is known, whether or not there was room for it on the tape
+            self.book.settle(call, bill)
 
     def _amount(self, ask: Ask, quote: Quote, terms: Terms) -> int:
         """Bound the cost; where the bound by bytes is too much, ask the provider to count."""

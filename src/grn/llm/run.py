@@ -73,7 +73,9 @@ class Run:
         if self.finished is not None:
             return self._priced(replace(bill, how="reported", usage=self.finished.usage), catalogue)
         if self._started is not None:
-            return self._priced(replace(bill, how="estimated", usage=self._so_far(self._started)), catalogue)
+            note = bill.note or "left before the answer was whole"
+            usage = self._so_far(self._started)
+            return self._priced(replace(bill, how="estimated", usage=usage, note=note), catalogue)
         if self.attempts == 0 or (self.fault is not None and self.fault.billed == "no"):
             return bill
         # Sent, and nothing came back: nobody knows. All that was reserved counts until it is corrected.

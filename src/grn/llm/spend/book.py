@@ -147,14 +147,13 @@ class Book:
         """Book as spent what dead processes had reserved and never settled; returns the calls' names.
 
         Nobody knows whether those requests reached the provider. Counting them in full can only be too
-        careful.
+        careful. Where there is nothing to book, no writer is made to wait.
         """
+        with self._reading():
+            if not self._orphans():
+                return []
         with self._writing():
-            rows = self._connection.execute(
-                "SELECT call, amount_pusd, owner FROM reservations "
-                "WHERE NOT EXISTS (SELECT 1 FROM settlements s WHERE s.call = reservations.call) ORDER BY seq"
-            ).fetchall()
-            orphans = [(call, amount) for call, amount, who in rows if not owner.is_alive(who)]
+            orphans = self._orphans()  # another process may have been faster
             for call, amount in orphans:
                 self._settle(call, Bill("assumed", amount, note="the caller ended before the call did"))
         return [call for call, _ in orphans]
@@ -258,6 +257,14 @@ class Book:
              bill.tier_over, bill.attempts, bill.first_ms, bill.total_ms, bill.tape, bill.note),
         )  # fmt: skip
         self._move(provider, month, open_pusd=-amount, spent_pusd=bill.cost_pusd)
+
+    def _orphans(self) -> list[tuple[str, int]]:
+        """Calls that were reserved by processes that are dead, and how much."""
+        rows = self._connection.execute(
+            "SELECT call, amount_pusd, owner FROM reservations "
+            "WHERE NOT EXISTS (SELECT 1 FROM settlements s WHERE s.call = reservations.call) ORDER BY seq"
+        ).fetchall()
+        return [(call, amount) for call, amount, who in rows if not owner.is_alive(who)]
 
     def _move(self, provider: str, month: str, *, open_pusd: int, spent_pusd: int) -> None:
         self._connection.execute(

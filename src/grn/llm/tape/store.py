@@ -6,6 +6,7 @@ so recording a call again (``refresh``) loses nothing.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from grn.kit.canonical import canonical_json
 from grn.kit.errors import LedgerError, TapeError, UsageError
-from grn.kit.files import fsync_dir, lock, make_dir, write_atomic
+from grn.kit.files import lock, make_dir, write_atomic
 from grn.ledger.blobs import BlobStore
 from grn.llm.tape.difference import describe
 from grn.llm.tape.record import FORMAT, Record
@@ -86,23 +87,23 @@ class Tape:
 
     def add(self, record: Record) -> str:
         """Put a call on the tape, durably; returns its key. A call that is on it already is replaced."""
-        name = self._records.put(record.to_bytes())
-        key = record.key
-        line = canonical_json({"key": key, "record": name}) + b"\n"
+        line = self._line(record)
         with lock(self.folder / "tapes.lock"):
-            new = not self._file.exists()
-            descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            if not self._file.exists():
+                write_atomic(self._file, line)
+                return record.key
+            descriptor = os.open(self._file, os.O_RDWR | os.O_CLOEXEC)
             try:
                 # What a killed process left of a line is written over.
                 whole = os.pread(descriptor, os.fstat(descriptor).st_size, 0).rfind(b"\n") + 1
                 os.ftruncate(descriptor, whole)
-                os.pwrite(descriptor, line, whole)
+                if os.pwrite(descriptor, line, whole) != len(line):
+                    os.ftruncate(descriptor, whole)
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._file))
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-            if new:
-                fsync_dir(self.folder)
-        return key
+        return record.key
 
     def records(self) -> Iterator[Record]:
         """Give every call that is on the tape, in the order in which they were first recorded."""
@@ -141,9 +142,15 @@ class Tape:
             raise UsageError(
                 f"{path} is no tape", seen=str(error), hint="take a file that grn llm tape export wrote"
             ) from error
-        for record in records:
-            self.add(record)
+        added = b"".join(self._line(record) for record in records)
+        with lock(self.folder / "tapes.lock"):
+            before = self._file.read_bytes() if self._file.exists() else b""
+            write_atomic(self._file, before[: before.rfind(b"\n") + 1] + added)
         return len(records)
+
+    def _line(self, record: Record) -> bytes:
+        """Put a record in its place; gives the tape's line for it."""
+        return canonical_json({"key": record.key, "record": self._records.put(record.to_bytes())}) + b"\n"
 
     def _read(self, key: str, name: str) -> Record:
         record = Record.from_bytes(self._records.get(name))
