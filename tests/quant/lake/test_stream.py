@@ -57,6 +57,27 @@ def test_a_subscription_that_nobody_answers_is_made_anew(
         assert compare(lake, exchange, "BTC/USDT")[0] > 20
 
 
+def test_bursts_do_not_stop_the_reading(place: Place) -> None:
+    """Thousands of messages that come many at a time are heard to the last, on one connection."""
+    world = World(BEGIN_NS)
+    with Streams(world, 22, symbols=("BTCUSDT",)).running() as exchange:
+        lake = place(exchange, world, "ccxt:binance")
+
+        async def burst() -> None:
+            for _ in range(100):
+                await exchange.step()
+
+        def during() -> None:
+            for _ in range(60):
+                exchange.do(burst())
+
+        (done,) = listen(lake, series_of("book", symbols=["BTC/USDT"]), exchange, 5, during=during)
+        assert (done.error, done.breaks) == (None, 0)
+        assert done.messages > 6000
+        assert exchange.connections == 1
+        assert compare(lake, exchange, "BTC/USDT")[0] > 100
+
+
 class Connection:
     """A double of a websocket client of `ccxt`: it keeps what it is told."""
 

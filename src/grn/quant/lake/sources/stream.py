@@ -17,6 +17,10 @@ silent is found by pings, after twice `streaming.keepAlive`: 3 minutes for Binan
 loop that met an exception of the transport leaves a client behind that never closes and never speaks; after
 every fault the clients whose connection is gone are forgotten.
 
+When several messages wait, the client takes all but the last out of aiohttp's queue behind its back, and sets
+right what the queue counts of them; with aiohttp 3.14 that is 128 bytes too little for each. Four thousand
+messages later the queue believes itself full for good and reads no more. So messages are taken one by one.
+
 A snapshot is fetched by a task of its own, which puts it into whatever book the client then has. It may wait
 long for its turn (the limiter of `ccxt`, three attempts), and come into the book of a later subscription that
 has gone on without it: the book then leaps to a state of which the updates are still under way, and those are
@@ -31,6 +35,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 import ccxt.pro as pro
+from ccxt.async_support.base.ws.client import Client
 from ccxt.async_support.base.ws.order_book import OrderBook
 
 from grn.kit.errors import GrnError, UsageError
@@ -146,6 +151,12 @@ class _SilentError(TimeoutError):
     """Nothing was heard, and nothing could have been."""
 
 
+class _OneByOne(Client):  # type: ignore[misc]
+    """A client that leaves aiohttp's queue to aiohttp."""
+
+    buffer = None
+
+
 class _Overheard:
     """Mixed into a client class of `ccxt`: every message passes by the ear."""
 
@@ -155,6 +166,11 @@ class _Overheard:
         if self.ear.closed:
             raise pro.NetworkError("the recording has ended")
         super().open()  # type: ignore[misc]
+
+    def client(self, url: str) -> Any:
+        client = super().client(url)  # type: ignore[misc]
+        client.__class__ = _OneByOne  # made where no other class can be named
+        return client
 
     def spawn(self, method: Callable[..., Coroutine[Any, Any, Any]], *arguments: Any) -> Any:
         return super().spawn(self.ear.oversee(method), *arguments)  # type: ignore[misc]
