@@ -117,22 +117,60 @@ def test_an_ambiguous_or_unknown_run_is_wrong_usage(capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.usefixtures("two_runs")
-def test_trials_are_counted_per_data_set(capsys: pytest.CaptureFixture[str]) -> None:
+def test_trials_are_counted_per_market(capsys: pytest.CaptureFixture[str]) -> None:
     """Three trials each, one without a ratio: mean 0.2, variance 0.02 of the other two (by hand)."""
     assert main(["ledger", "trials"]) == 0
     assert capsys.readouterr().out == (
-        "DATA          TRIALS  SWEEPS  SHARPE MEAN  SHARPE VARIANCE\n"
-        "dddddddddddd       3       1          0.2             0.02\n"
-        "eeeeeeeeeeee       3       1          0.2             0.02\n"
+        "MARKET        TRIALS  SWEEPS  RUNS  DATA SETS  FROM  TO  FIRST       NEWEST      SHARPE SD\n"
+        "dddddddddddd       3       1     1          1  -     -   2026-11-23  2026-11-23   0.141421\n"
+        "eeeeeeeeeeee       3       1     1          1  -     -   2026-11-23  2026-11-23   0.141421\n"
     )
-    assert main(["ledger", "trials", "--json"]) == 0
+    assert main(["ledger", "trials", FIRST, "--json"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert list(lines[0]) == ["data_id", "trials", "sweeps", "sharpe_mean", "sharpe_variance", "watermark"]
-    assert [line["data_id"] for line in lines] == ["d" * 64, "e" * 64]
+    assert list(lines[0]) == [
+        "symbols", "data_ids", "trials", "sweeps", "runs", "first_ns", "last_ns", "earliest_ns", "newest_ns",
+        "sharpe_mean", "sharpe_variance", "watermark",
+    ]  # fmt: skip
+    assert [line["data_ids"] for line in lines] == [["d" * 64], ["e" * 64]]
+    assert main(["ledger", "trials", SECOND]) == 0
+    assert capsys.readouterr().out == ""
+    assert main(["ledger", "trials", "NOTHING"]) == 2
+    assert "no market and no run" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("two_runs")
+def test_a_check_says_whether_the_ledger_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    """Code 0 and the head; code 1 and every fault once a blob is gone."""
+    assert main(["ledger", "check"]) == 0
+    assert capsys.readouterr().out.startswith("whole: 5 rows, head ")
+    for path in (ledger_dir() / "blobs").glob("??/*.zst"):
+        path.unlink()
+    assert main(["ledger", "check", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert list(found) == ["whole", "rows", "head", "faults", "notes"]
+    assert found["whole"] is False
+    assert len(found["faults"]) == 2
+
+
+@pytest.mark.usefixtures("two_runs")
+def test_an_erasure_says_what_it_did(capsys: pytest.CaptureFixture[str]) -> None:
+    """It needs a reason, and it shows in the run; the trials stay."""
+    assert main(["ledger", "erase", FIRST]) == 2
+    assert main(["ledger", "erase", FIRST, "--why", "no room", "--who", "me"]) == 0
+    assert "its trials count as before" in capsys.readouterr().err
+    assert main(["ledger", "show", FIRST]) == 0
+    assert "by me: no room" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    "args", [["ledger"], ["ledger", "--json"], ["ledger", "trials"], ["ledger", "trials", "--json"]]
+    "args",
+    [
+        ["ledger"],
+        ["ledger", "--json"],
+        ["ledger", "trials"],
+        ["ledger", "trials", "--json"],
+        ["ledger", "check"],
+    ],
 )
 def test_looking_at_no_ledger_creates_none(capsys: pytest.CaptureFixture[str], args: list[str]) -> None:
     """Nothing on stdout, a note on stderr, code 0."""

@@ -14,8 +14,9 @@ The tree (exit code of each class in brackets)::
     │   ├── MissingExtraError [3]   an optional package that is not installed
     │   ├── TapeError [3]           a model's answer that is not on the tape
     │   └── UnreachableError [3]    a server that cannot be reached
-    └── BudgetError [4]         memory or money that is not allowed
-        └── AccessError [4]         a key that is missing or not accepted
+    └── BudgetError [4]         memory, money or a look that is not allowed
+        ├── AccessError [4]         a key that is missing or not accepted
+        └── HoldoutError [4]        a look at a period that was locked
 
 An error is three things: what is wrong, the value that was seen, and what to do next. Class docstrings and
 the docstrings of :class:`ExitCode`'s members are the text of the documentation's page on errors.
@@ -58,7 +59,7 @@ class ExitCode(IntEnum):
     )
     BUDGET = (
         4,
-        "Not allowed to go on: it would exceed a memory or money budget, or needs a key.",
+        "Not allowed to go on: it would exceed a budget of memory or money, needs a key, or is a hold-out.",
     )
     INTERRUPTED = (
         130,
@@ -207,6 +208,14 @@ class AccessError(BudgetError):
 
     Example: ``grn ask --model sonnet`` without ``ANTHROPIC_API_KEY``, or with one that was revoked.
     Fix: set the variable that the hint names, or store the key once with ``grn llm keys set PROVIDER``.
+    """
+
+
+class HoldoutError(BudgetError):
+    """A run would look at a period that was locked, or at one that was opened before; nothing was computed.
+
+    Example: ``grn quant holdout SP500 --from 2015-01-01``, then a sweep over all of SP500.
+    Fix: end the data before it with ``--until 2015-01-01``; ``--open-holdout`` opens it, once.
     """
 
 

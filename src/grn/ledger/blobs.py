@@ -77,6 +77,18 @@ class BlobStore:
             raise _damaged(path, f"sha256 {found}")
         return data
 
+    def has(self, digest: str) -> bool:
+        """Whether there is a blob of that name; it is not read."""
+        return self.path(digest).exists()
+
+    def remove(self, digest: str) -> None:
+        """Remove a blob; one that is not there is removed already."""
+        self.path(digest).unlink(missing_ok=True)
+
+    def names(self) -> list[str]:
+        """List the blobs, in order of text."""
+        return sorted(path.stem for path in self._folder.glob("??/*.zst"))
+
     def path(self, digest: str) -> Path:
         """Tell where the blob of that name is kept, whether or not it is there."""
         if not _DIGEST.fullmatch(digest):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,13 +18,16 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from grn.kit.canonical import canonical_json
-from grn.kit.clock import Clock, SystemClock
+from grn.kit.clock import Clock, SystemClock, utc_text
 from grn.kit.errors import LedgerError, UsageError
 from grn.kit.files import sha256_hex
 from grn.kit.sqlite import connect, explained, writing
 from grn.kit.versions import versions
-from grn.ledger import chain, markets, read
+from grn.ledger import chain, erasures, holdouts, markets, read
 from grn.ledger.blobs import BlobStore
+from grn.ledger.check import Check, check
+from grn.ledger.erasures import Erasure
+from grn.ledger.holdouts import Holdout, Look
 from grn.ledger.markets import DataSet
 from grn.ledger.migrations import migrate
 from grn.ledger.records import Invocation, Market, TrialCount
@@ -101,7 +103,7 @@ class Ledger:
     ) -> None:
         self.close()
 
-    def begin(self, command: str, inputs: Mapping[str, object]) -> str:
+    def begin(self, command: str, inputs: Mapping[str, object], *, opens: Sequence[Holdout] = ()) -> str:
         """Record that something starts, and give it a name.
 
         Parameters
@@ -110,11 +112,18 @@ class Ledger:
             What is run: ``"quant sweep"``.
         inputs
             All that decides the result, in values that canonical JSON knows (not ``sys.argv``).
+        opens
+            Locked periods that the run opens, as :meth:`check_holdouts` found them.
 
         Returns
         -------
         str
             The run id, such as ``20261123T023000-7f3a9c``: UTC to the second and six random hex digits.
+
+        Raises
+        ------
+        HoldoutError
+            Another run has opened one of the periods.
         """
         stored = canonical_json(dict(inputs))
         now_ns = self._clock.now_ns()
@@ -130,7 +139,13 @@ class Ledger:
                 "inputs_sha256": sha256_hex(stored),
                 "versions": made_with,
             }
+            # Asked again, now that no other process can write: two runs may not both be the first.
+            fresh = [
+                one for one in holdouts.every(self._connection) if one.number in {o.number for o in opens}
+            ]
+            holdouts.check(self._connection, fresh, allowed=True, inputs=str(row["inputs_sha256"]))
             chain.insert(self._connection, "invocations", row)
+            holdouts.enter(self._connection, fresh, run, now_ns)
         return run
 
     def finish(
@@ -291,44 +306,100 @@ class Ledger:
         LedgerError
             A blob is missing or damaged: a wrong count would flatter the strategy.
         """
-        from grn.ledger.trials import KeyUnion, RunSpread, decode_trials
+        from grn.ledger.counting import count
 
-        wanted = set(data_ids)
         with explained(self.folder, _WHAT):
-            upto = read.watermark(self._connection) if watermark is None else watermark
-            rows = read.trials_on(self._connection, markets.related(self._connection, wanted), upto)
-            bars = markets.bars_of(self._connection, {*wanted, *(row.data_id for row in rows)})
-        longest = max((bars.get(data_id, 0) for data_id in wanted), default=0)
-        union, spread = KeyUnion(), RunSpread()
-        # An equal blob adds nothing: its first row counts, and it is read once.  The data's own rows come
-        # first: of a trial that is found twice, their Sharpe ratio is kept.
-        by_blob = {row.blob: row for row in reversed(rows)}
-        for row in sorted(by_blob.values(), key=lambda row: (row.data_id not in wanted, row.watermark)):
-            keys, sharpes = decode_trials(self._blobs.get(row.blob))
-            if row.data_id not in wanted:
-                # Without skill a Sharpe ratio varies as one over the number of bars (Lo 2002, eq. 8).
-                sharpes = sharpes * math.sqrt(bars[row.data_id] / longest)
-            union.add(keys, sharpes)
-            spread.add(row.run, sharpes)
-        mean, variance = union.moments()
-        data_sets = len({row.data_id for row in rows})
-        return TrialCount(len(union), mean, variance, spread.widest(), len(rows), upto, data_sets)
+            return count(self._connection, self._blobs, data_ids, watermark)
 
     def markets(self) -> list[Market]:
         """List the markets that trials were made on, the earliest first, each with all trials on it."""
+        from grn.ledger.counting import markets_tried
+
         with explained(self.folder, _WHAT):
-            groups = markets.groups(self._connection, read.data_ids(self._connection))
-            listed = [(ids, read.span(self._connection, ids)) for ids in groups]
-            named = [markets.describe(self._connection, ids) for ids in groups]
-        return [
-            Market(symbols, tuple(ids), first_ns, last_ns, *span, self.count_trials(ids))
-            for (ids, span), (symbols, first_ns, last_ns) in zip(listed, named, strict=True)
-        ]
+            return markets_tried(self._connection, self._blobs)
 
     def data_ids(self) -> list[str]:
         """List the data sets that trials were made on, the earliest first."""
         with explained(self.folder, _WHAT):
             return read.data_ids(self._connection)
+
+    def holdouts(self) -> list[Holdout]:
+        """List the locked periods, with the runs that opened them."""
+        with explained(self.folder, _WHAT):
+            return holdouts.every(self._connection)
+
+    def lock_holdout(self, look: Look, from_ns: int) -> Holdout:
+        """Lock the market of a history, which was entered, from a moment on; it cannot be taken back."""
+        with self._writing():
+            mark = read.watermark(self._connection)
+            now_ns = self._clock.now_ns()
+            return holdouts.lock(self._connection, look, from_ns=from_ns, locked_ns=now_ns, watermark=mark)
+
+    def count_touching(self, one: Holdout, *, watermark: int | None = None) -> TrialCount:
+        """Count the trials that saw a locked period: before it was locked, or up to a watermark."""
+        from grn.ledger.counting import count
+
+        upto = one.watermark if watermark is None else watermark
+        with explained(self.folder, _WHAT):
+            late = holdouts.reaching(self._connection, one)
+            return count(self._connection, self._blobs, late, upto, alone=True)
+
+    def check_holdouts(self, looks: Sequence[Look], *, allowed: bool) -> list[Holdout]:
+        """The locked periods that histories reach into, where that is allowed.
+
+        Raises
+        ------
+        HoldoutError
+            It is not allowed.
+        """
+        with explained(self.folder, _WHAT):
+            found = holdouts.touched(self._connection, looks)
+            if not allowed:
+                holdouts.check(self._connection, found, allowed=False)
+            return found
+
+    def erase(self, run: str, *, who: str, why: str) -> Erasure:
+        """Take the bulk of a run out of the ledger: data, settings and kept returns that no other run uses.
+
+        The run, its trials and its outcome stay, and that it was erased is recorded. An erasure that was
+        interrupted is brought to its end by the same call.
+
+        Raises
+        ------
+        UsageError
+            No run, or more than one, begins like that.
+        """
+        entry = self.show(run)
+        with self._writing():
+            done = erasures.of_run(self._connection, entry.run) or erasures.write(
+                self._connection, self._blobs, entry, erased_ns=self._clock.now_ns(), who=who, why=why
+            )
+            # Under the lock: no run can be entered meanwhile that relies on what goes.
+            for name in done.blobs:
+                if not erasures.used_elsewhere(self._connection, name, entry.run):
+                    self._blobs.remove(name)
+        return done
+
+    def erasure(self, run: str) -> Erasure | None:
+        """What was erased of a run, by its whole id."""
+        with explained(self.folder, _WHAT):
+            return erasures.of_run(self._connection, run)
+
+    def has_head(self, sha256: str) -> bool:
+        """Whether this ledger goes on from a head that :meth:`check` once gave."""
+        with explained(self.folder, _WHAT):
+            return chain.holds(self._connection, sha256)
+
+    def check(self) -> Check:
+        """Look over the ledger: every row against the chain of hashes, every blob of trials against its row.
+
+        Returns
+        -------
+        Check
+            Faults in words; empty when all is as it was written.
+        """
+        with explained(self.folder, _WHAT):
+            return check(self._connection, self._blobs)
 
     def put_blob(self, data: bytes) -> str:
         """Store bytes by content; returns their SHA-256. Name them in a run's outputs to find them again."""
@@ -340,8 +411,19 @@ class Ledger:
             return list(pool.map(self._blobs.put, data))
 
     def get_blob(self, digest: str) -> bytes:
-        """Read bytes by their SHA-256, verified; LedgerError when they are missing or damaged."""
-        return self._blobs.get(digest)
+        """Read bytes by their SHA-256, verified; LedgerError when they are missing, erased or damaged."""
+        try:
+            return self._blobs.get(digest)
+        except LedgerError:
+            with explained(self.folder, _WHAT):
+                erased = None if self._blobs.has(digest) else erasures.of_blob(self._connection, digest)
+            if erased is None:
+                raise
+            raise LedgerError(
+                f"what is asked for was erased with run {erased.run}, by {erased.who}",
+                seen=f"{utc_text(erased.erased_ns)}: {erased.why}",
+                hint="run it again with the data at hand; its trials count as before",
+            ) from None
 
     def invocations(self, limit: int | None = None) -> list[Invocation]:
         """List runs, the newest first; ``limit`` of them at most."""

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from grn.kit.errors import LedgerError
 
-_MAGIC = b"grntrial"
-_HEADER_BYTES = len(_MAGIC) + 8
+MAGIC = b"grntrial"
+_HEADER_BYTES = len(MAGIC) + 8
 
 
 def encode_trials(keys: npt.NDArray[np.uint64], sharpes: npt.NDArray[np.float64]) -> bytes:
@@ -58,7 +58,7 @@ def encode_trials(keys: npt.NDArray[np.uint64], sharpes: npt.NDArray[np.float64]
             hint="a combination may be in a grid once: drop the repeated rows",
         )
     sharpes[np.isnan(sharpes)] = np.nan
-    return b"".join((_MAGIC, len(keys).to_bytes(8, "little"), keys.tobytes(), sharpes.tobytes()))
+    return b"".join((MAGIC, len(keys).to_bytes(8, "little"), keys.tobytes(), sharpes.tobytes()))
 
 
 def decode_trials(data: bytes) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.float64]]:
@@ -69,8 +69,8 @@ def decode_trials(data: bytes) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.f
     LedgerError
         The bytes are something else.
     """
-    n = int.from_bytes(data[len(_MAGIC) : _HEADER_BYTES], "little")
-    if data[: len(_MAGIC)] != _MAGIC or len(data) != _HEADER_BYTES + 16 * n:
+    n = int.from_bytes(data[len(MAGIC) : _HEADER_BYTES], "little")
+    if data[: len(MAGIC)] != MAGIC or len(data) != _HEADER_BYTES + 16 * n:
         raise LedgerError(
             "the blob does not hold trials",
             seen=f"{len(data)} bytes",

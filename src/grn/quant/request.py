@@ -12,7 +12,7 @@ from grn.kit.config import load_settings
 from grn.kit.errors import StrategyError, UsageError
 from grn.kit.paths import ledger_dir
 from grn.ledger import Ledger
-from grn.quant import record
+from grn.quant import holdout, record
 from grn.quant.engine.choose import Choice, Work, choose_engine
 from grn.quant.engine.contradictions import check_contradictions
 from grn.quant.engine.cpu import default_threads
@@ -51,11 +51,19 @@ class Request:
     inputs: dict[str, Any]
 
     def begin(self, book: Ledger) -> str:
-        """Enter the data, and then the run that names it, in the ledger; returns the run's id."""
+        """Enter the data, and then the run that names it, in the ledger; returns the run's id.
+
+        Raises
+        ------
+        HoldoutError
+            The data reach into a period that is locked, and nothing was computed.
+        """
         record.enter_data(book, self.strategy, self.bars)
+        locks = holdout.check(book, self.bars)
         names = book.put_blobs([record.pack_bars(one, self.columns) for one in self.bars])
         named = zip(self.inputs["data"], names, strict=True)
-        return book.begin(self.command, {**self.inputs, "data": [{**e, "blob": name} for e, name in named]})
+        inputs = {**self.inputs, "data": [{**e, "blob": name} for e, name in named]}
+        return book.begin(self.command, inputs, opens=locks)
 
 
 def prepare(
@@ -90,7 +98,7 @@ def prepare(
             hint="rename it in the strategy",
         )
     columns = strategy.needs(rules)
-    bars = load_bars(data, columns)
+    bars = holdout.cut(load_bars(data, columns))
     if isinstance(strategy, Weights):
         check_weights(strategy, rules, [b.symbol for b in bars])
     check_contradictions(strategy, rules, bars)

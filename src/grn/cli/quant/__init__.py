@@ -15,6 +15,7 @@ from grn.cli.lazy import LazyCommand, LazyGroup
         "search": LazyCommand("grn.cli.quant.search:search", "Run some of the settings, picked by a method"),
         "top": LazyCommand("grn.cli.quant.top:top", "Show the best rows of a streamed sweep"),
         "validate": LazyCommand("grn.cli.quant.validate:validate", "Judge the winner of a recorded sweep"),
+        "holdout": LazyCommand("grn.cli.quant.holdout:holdout", "Lock a period that no run may look at"),
         "report": LazyCommand("grn.cli.quant.report:report", "Write the report of a recorded run"),
         "leaks": LazyCommand("grn.cli.quant.leaks:leaks", "Look for knowledge of the future in a strategy"),
         "indicators": LazyCommand("grn.cli.quant.indicators:indicators", "List the indicators"),

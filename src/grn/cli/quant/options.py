@@ -18,9 +18,28 @@ if TYPE_CHECKING:
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
+
+def _until(ctx: click.Context, _parameter: click.Parameter, moment: str | None) -> None:
+    if moment is not None and not ctx.resilient_parsing:
+        from grn.quant.holdout import only_before
+
+        ctx.with_resource(only_before(moment))
+
+
+def _open(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from grn.quant.holdout import open_holdout
+
+        ctx.with_resource(open_holdout())
+
+
 _OPTIONS = (
     click.argument("file", type=click.Path(path_type=Path)),
     click.option("--data", help="Sample such as SP500 or INDICES, or a file (default: the file's `data`)."),
+    click.option("--until", metavar="DATE", expose_value=False, callback=_until,
+                 help="Leave out bars that end after this moment."),
+    click.option("--open-holdout", is_flag=True, expose_value=False, callback=_open,
+                 help="Allow this run to touch a hold-out: once, and recorded."),
     click.option("--fill", type=click.Choice(["next_open", "close"]), help="When orders fill."),
     click.option("--fee", type=float, help="Proportional fee, 0.001 is 0.1 %."),
     click.option("--fixed-fee", type=float, help="Fee per order, in account currency."),

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
-from grn.cli.lazy import LazyGroup
+from grn.cli.lazy import LazyCommand, LazyGroup
+from grn.cli.ledger.opened import opened
 from grn.cli.output import cell, json_option, write_facts, write_json, write_json_lines, write_table
 from grn.kit.clock import utc_text
 from grn.kit.errors import UsageError
-from grn.kit.paths import ledger_dir
 
 if TYPE_CHECKING:
-    from grn.ledger import Invocation, Ledger
+    from grn.ledger import Invocation
 
 _SHORT = 12  # hex digits of a hash in a table
 _UNFINISHED = "unfinished"
 
 
-@click.group(cls=LazyGroup, invoke_without_command=True)
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    lazy={
+        "trials": LazyCommand(
+            "grn.cli.ledger.trials:trials", "Count the different trials ever made, per market"
+        ),
+        "check": LazyCommand("grn.cli.ledger.check:check", "Look for rows that were changed or taken out"),
+        "erase": LazyCommand("grn.cli.ledger.erase:erase", "Remove the bulk of a run, and record that"),
+    },
+)
 @json_option
 @click.option(
     "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Newest runs to list."
@@ -36,7 +45,7 @@ def ledger(ctx: click.Context, as_json: bool, limit: int, everything: bool) -> N
     """
     if ctx.invoked_subcommand is not None:
         return
-    with _opened() as book:
+    with opened() as book:
         runs = book.invocations(None if everything else limit) if book else []
     if as_json:
         write_json_lines(_as_json(run) for run in runs)
@@ -52,14 +61,17 @@ def show(run: str, as_json: bool) -> None:
 
     RUN is its id or the beginning of it, as long as only one run begins like that.
     """
-    with _opened() as book:
+    with opened() as book:
         if book is None:
             raise UsageError("no run of that name", seen=run, hint="the ledger is empty")
         found = book.show(run)
+        erased = book.erasure(found.run)
     if as_json:
         write_json(_as_json(found))
         return
     write_facts(_facts(found))
+    if erased is not None:
+        write_facts([("erased", f"{utc_text(erased.erased_ns)} by {erased.who}: {erased.why}")])
     if found.trials:
         click.echo()
         write_table(
@@ -69,52 +81,6 @@ def show(run: str, as_json: bool) -> None:
                 for row in found.trials
             ),
         )
-
-
-@ledger.command()
-@json_option
-def trials(as_json: bool) -> None:
-    """Count the different trials ever made, per data set.
-
-    A combination that was run twice on the same data is one trial. The Sharpe ratios are per period.
-    With --json one object per line.
-    """
-    with _opened() as book:
-        counts = [(data_id, book.count_trials([data_id])) for data_id in book.data_ids()] if book else []
-    if as_json:
-        write_json_lines(
-            {
-                "data_id": data_id,
-                "trials": count.n,
-                "sweeps": count.sweeps,
-                "sharpe_mean": count.sharpe_mean,
-                "sharpe_variance": count.sharpe_variance,
-                "watermark": count.watermark,
-            }
-            for data_id, count in counts
-        )
-    elif counts:
-        write_table(
-            ("DATA", "TRIALS", "SWEEPS", "SHARPE MEAN", "SHARPE VARIANCE"),
-            (
-                (data_id[:_SHORT], count.n, count.sweeps, count.sharpe_mean, count.sharpe_variance)
-                for data_id, count in counts
-            ),
-        )
-
-
-@contextmanager
-def _opened() -> Iterator[Ledger | None]:
-    """Open the ledger, or give ``None`` where there is none yet: looking must not create one."""
-    from grn.ledger import Ledger
-
-    folder = ledger_dir()
-    if not Ledger.exists(folder):
-        click.echo(f"no runs yet: there is no ledger in {folder}", err=True)
-        yield None
-        return
-    with Ledger.open(folder) as book:
-        yield book
 
 
 def _summary(run: Invocation) -> tuple[object, ...]:
