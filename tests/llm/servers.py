@@ -140,8 +140,10 @@ def anthropic_stream(
 ) -> Answer:
     """Answer as the Messages API streams: usage at the beginning and, cumulative, at the end."""
     start = {"input_tokens": 12, "output_tokens": 1} | (first or {})
-    message = {"id": "msg_1", "type": "message", "role": "assistant", "content": [], "model": model,
-               "stop_reason": None, "stop_sequence": None, "usage": start}  # fmt: skip
+    message: dict[str, object] = {
+        "id": "msg_1", "type": "message", "role": "assistant", "content": [], "model": model,
+        "stop_reason": None, "stop_sequence": None, "usage": start,
+    }  # fmt: skip
     chunks = [sse("message_start", {"message": message})]
     if blocks is None:
         chunks.append(sse("content_block_start", {"index": 0, "content_block": {"type": "text", "text": ""}}))

@@ -20,6 +20,9 @@ from grn.cli.lazy import LazyCommand, LazyGroup
         ),
         "table": LazyCommand("grn.cli.llm.table:table", "Read a table out of a document, with typed columns"),
         "embed": LazyCommand("grn.cli.llm.embed:embed", "Turn TEXTS, or the lines of stdin, into vectors"),
+        "rerank": LazyCommand(
+            "grn.cli.llm.rerank:rerank", "Order TEXTS, or the lines of stdin, by how well they answer QUERY"
+        ),
         "models": LazyCommand("grn.cli.llm.models:models", "List the models and what they cost"),
         "spend": LazyCommand("grn.cli.llm.spend:spend", "Show what calls have cost"),
         "budget": LazyCommand("grn.cli.llm.budget:budget", "Show or set what may be spent in a month"),
