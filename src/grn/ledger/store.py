@@ -401,6 +401,21 @@ class Ledger:
         with explained(self.folder, _WHAT):
             return check(self._connection, self._blobs)
 
+    def keep_returns(self, run: str, name: str, data: bytes) -> str:
+        """Keep returns of a run's trials under a name; returns their blob."""
+        blob = self._blobs.put(data)
+        with self._writing():
+            self._require_run(run)
+            if not self._row("SELECT 1 FROM returns WHERE name = ?", name):
+                chain.insert(self._connection, "returns", {"name": name, "run": run, "blob": blob})
+        return blob
+
+    def kept_returns(self, name: str) -> bytes | None:
+        """Returns that are kept under a name; None when there are none, or when they were erased."""
+        with explained(self.folder, _WHAT):
+            found = self._connection.execute("SELECT blob FROM returns WHERE name = ?", (name,)).fetchone()
+        return self._blobs.get(found[0]) if found and self._blobs.has(found[0]) else None
+
     def put_blob(self, data: bytes) -> str:
         """Store bytes by content; returns their SHA-256. Name them in a run's outputs to find them again."""
         return self._blobs.put(data)

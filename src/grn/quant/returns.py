@@ -1,0 +1,158 @@
+"""Returns of trials, bar by bar: computed when they are asked for, and kept in the ledger.
+
+A sweep keeps sums and no returns.  What needs returns (the variance across trials, clusters of them, splits
+of the sample) runs the rows that it asks for again, the same bits, and keeps what came: a second verdict
+reads them.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from grn.kit.canonical import canonical_json
+from grn.kit.errors import LedgerError, UsageError
+from grn.kit.files import sha256_hex
+from grn.kit.versions import versions
+from grn.ledger import Ledger
+from grn.quant import record
+from grn.quant.engine.grid import Grid
+from grn.quant.result import SweepResult
+
+Array = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+
+LIMIT: Final = 1_000
+"""Trials of one run whose returns are kept at most."""
+LARGE: Final = 2**24
+"""Returns (bars times rows) above which those of a week are summed up: 128 MiB."""
+_WEEK_NS: Final = 7 * 86_400 * 10**9
+_MONDAY_NS: Final = 4 * 86_400 * 10**9  # 1970-01-05
+
+
+@dataclass(frozen=True)
+class TrialReturns:
+    """Returns of some trials of a run.
+
+    Attributes
+    ----------
+    rows
+        int64 ``(R,)``: rows of the result, ascending.
+    ts_ns
+        int64 ``(T,)``: label of each bar, or Monday of each week.
+    returns
+        float64 ``(T, R)``.  A bar that an account does not have earns nothing.
+    weekly
+        Whether they are sums over weeks.
+    """
+
+    rows: Rows
+    ts_ns: npt.NDArray[np.int64]
+    returns: Array
+    weekly: bool
+
+
+def pick_rows(result: SweepResult, limit: int = LIMIT) -> Rows:
+    """Rows whose returns stand for all: int64 ``(at most limit,)``, ascending.
+
+    All of them where there are no more than `limit`.  Otherwise half of them are the best by Sharpe ratio
+    (the first of equals), and the other half those of the rest with the smallest trial keys: keys are
+    hashes, so that this is an even sample that depends on nothing else, neither on the grid's order nor on
+    a seed.
+    """
+    if limit < 2:
+        raise UsageError("at least two rows are kept", seen=limit)
+    n = len(result)
+    if n <= limit:
+        return np.arange(n)
+    sharpes = np.concatenate(result.trial_sharpes)
+    order = np.argsort(np.where(np.isnan(sharpes), np.inf, -sharpes), kind="stable")
+    best, rest = order[: limit // 2], np.sort(order[limit // 2 :])
+    keys = _keys(result, rest)
+    sample = rest[np.argsort(keys, kind="stable")[: limit - len(best)]]
+    return np.sort(np.concatenate([best, sample]))
+
+
+def trial_returns(
+    result: SweepResult, rows: Sequence[int] | Rows | None = None, *, ledger: Ledger | None = None
+) -> TrialReturns:
+    """Returns of some rows of a result, by default of those that :func:`pick_rows` picks.
+
+    Parameters
+    ----------
+    ledger
+        Where they are kept, and found again.  A result of a run that it does not know is computed and not
+        kept.
+
+    Raises
+    ------
+    UsageError
+        There is no such row, or none.
+    """
+    chosen = pick_rows(result) if rows is None else np.unique(np.asarray(rows, dtype=np.int64))
+    if not len(chosen) or chosen[0] < 0 or chosen[-1] >= len(result):
+        raise UsageError(
+            "no such row", seen=f"{len(chosen)} rows", hint=f"rows go from 0 to {len(result) - 1}"
+        )
+    stamps = np.unique(np.concatenate([b.ts_ns for b in result.bars]))
+    weekly = len(stamps) * len(chosen) > LARGE
+    book = ledger if ledger is not None and result.run and ledger.knows(result.run) else None
+    name = _name(result, chosen, weekly=weekly)
+    if book is not None and (data := book.kept_returns(name)) is not None:
+        return _unpack(data, chosen)
+    labels = np.unique(_mondays(stamps)) if weekly else stamps
+    returns = np.zeros((len(labels), len(chosen)))
+    for k, row in enumerate(chosen.tolist()):
+        path = result.path(row)
+        found = np.searchsorted(labels, _mondays(path.ts_ns) if weekly else path.ts_ns)
+        # One after another, so that no week's sum depends on how a library pairs its terms.
+        np.add.at(returns[:, k], found, path.returns)
+    made = TrialReturns(chosen, labels, returns, weekly)
+    if book is not None:
+        book.keep_returns(result.run, name, _pack(made))
+    return made
+
+
+def _keys(result: SweepResult, rows: Rows) -> npt.NDArray[np.uint64]:
+    """Trial keys of some rows."""
+    size = len(result.grid)
+    digests = record.data_digests(result.strategy, result.bars, result.strategy.needs(result.rules))
+    keys = np.empty(len(rows), np.uint64)
+    for account, digest in enumerate(digests):
+        mine = rows // size == account
+        grid = Grid(result.grid.params, np.ascontiguousarray(result.grid.values[rows[mine] % size]))
+        keys[mine] = record.trial_keys(result.strategy, grid, result.rules, digest)
+    return keys
+
+
+def _name(result: SweepResult, rows: Rows, *, weekly: bool) -> str:
+    """Hash of all that decides the numbers: the trials, and the versions that compute them."""
+    what = canonical_json({"weekly": weekly, "versions": versions()})
+    return sha256_hex(b"grn.returns.1", what, _keys(result, rows).astype("<u8").tobytes())
+
+
+def _mondays(ts_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    return (ts_ns - _MONDAY_NS) // _WEEK_NS * _WEEK_NS + _MONDAY_NS
+
+
+def _pack(made: TrialReturns) -> bytes:
+    head = canonical_json({"bars": len(made.ts_ns), "rows": len(made.rows), "weekly": made.weekly})
+    body = [made.ts_ns.astype("<i8").tobytes(), made.returns.astype("<f8").tobytes()]
+    return b"".join([struct.pack("<Q", len(head)), head, *body])
+
+
+def _unpack(data: bytes, rows: Rows) -> TrialReturns:
+    (size,) = struct.unpack_from("<Q", data)
+    head: dict[str, Any] = json.loads(data[8 : 8 + size])
+    n = int(head["bars"])
+    if head["rows"] != len(rows) or len(data) != 8 + size + 8 * n * (1 + len(rows)):
+        raise LedgerError("kept returns do not have the size that they should", seen=str(head))
+    ts_ns = np.frombuffer(data, "<i8", n, 8 + size).astype(np.int64)
+    values = np.frombuffer(data, "<f8", n * len(rows), 8 + size + 8 * n).astype(np.float64)
+    return TrialReturns(rows, ts_ns, values.reshape(n, len(rows)), bool(head["weekly"]))
