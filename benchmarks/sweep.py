@@ -83,12 +83,19 @@ def summarise(timed: dict[str, list[Measured]], cold: Measured, combinations: in
             "new_process_s": median([m.seconds["first"] for m in ours]),
             "warm_s": warm,
             "warm_s_all": [m.seconds["warm"] for m in ours],
+            "parts_s": {
+                name: median([m.seconds[name] for m in ours]) for name in ("engine", "metrics", "ledger")
+            },
             "warm_all_metrics_s": median([m.seconds["warm_all_metrics"] for m in ours]),
             "peak_mib": median([m.peak_mib for m in ours]),
         },
         "vectorbt": {
             "warm_s": peer,
             "warm_s_all": [m.seconds["warm"] for m in theirs],
+            "parts_s": {
+                name: median([m.seconds[name] for m in theirs])
+                for name in ("signals", "simulation", "metrics")
+            },
             "import_s": median([m.seconds["import"] for m in theirs]),
             "peak_mib": median([m.peak_mib for m in theirs]),
         },
@@ -117,6 +124,8 @@ def report(result: dict[str, object]) -> None:
 {result["combinations"]:,} combinations x {result["bars"]:,} bars, four metrics, median of {result["rounds"]}
                      grn        vectorbt
   warm        {ours["warm_s"]:9.3f} s  {theirs["warm_s"]:10.3f} s   {result["times_faster"]:.0f} times faster
+    of which  {_parts(ours)}
+              {_parts(theirs)} (vectorbt)
   new process {ours["new_process_s"]:9.3f} s               kernels on disk, imports included
   cold        {ours["cold_s"]:9.3f} s               nothing compiled, imports included
   all metrics {ours["warm_all_metrics_s"]:9.3f} s               warm, every one-pass metric instead of four
@@ -129,6 +138,12 @@ floor: {bytes_} bytes from cache and {operations} operations a bar and combinati
 machine: {machine["cpu"]}, {threads} processors, {machine["memory_gib"]} GiB, load {machine["load_1min"]}
 commit: {result["commit"]}"""
     )
+
+
+def _parts(one: dict[str, object]) -> str:
+    parts = one["parts_s"]
+    assert isinstance(parts, dict)
+    return ", ".join(f"{name} {seconds:.3f} s" for name, seconds in parts.items())
 
 
 if __name__ == "__main__":
