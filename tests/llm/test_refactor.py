@@ -123,3 +123,10 @@ def test_from_the_command_line(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "the check failed: nothing is proposed" in captured.err
+    for wrong in ("", "'open", "no-such-program x", "./no-such-script"):
+        assert main(["llm", "refactor", "multiply", "area.py", "--check", wrong, "-m", "haiku"]) == 2
+        assert "check" in capsys.readouterr().err
+    assert len(server.asked) == 2
+    server.answers = [anthropic_stream(["no edits"])]
+    assert main(command) == 1
+    assert "no change passed the check: nothing is proposed" in capsys.readouterr().err

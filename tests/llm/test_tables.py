@@ -106,5 +106,5 @@ def test_from_the_command_line(
     assert Path("out.csv").read_text().startswith("year,revenue,")
     assert len(server.asked) == 1
     untyped, two_tapes = ["--columns", '{"x": "float"}'], ["--record", "a", "--replay", "b"]
-    for wrong in (["-o", "x.xlsx"], ["--columns", "[]"], untyped, two_tapes):
+    for wrong in (["-o", "x.xlsx"], ["-o", "no/x.csv"], ["--columns", "[]"], untyped, two_tapes):
         assert main([*command, *wrong]) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -45,23 +46,41 @@ def refactor(
     from grn.llm.room import open_caller
 
     tape, mode = read_tape(options)
-    terms = read_terms(options)
+    terms, command = read_terms(options), _command(check, root)
     with open_caller(tape=tape, mode=mode, notify=notify) as caller:
         found = propose(
             caller,
             root,
             files,
             instruction,
-            shlex.split(check),
+            command,
             model=model,
             attempts=options["attempts"],
             terms=terms,
         )
     if not found.passed:
         click.echo(found.patch + found.said, err=True)
-        click.echo("the check failed: nothing is proposed", err=True)
+        failed = "the check failed" if found.patch else "no change passed the check"
+        click.echo(f"{failed}: nothing is proposed", err=True)
         return ExitCode.NO
     if not found.patch:
         click.echo("the check passes, and nothing was changed", err=True)
     click.echo(found.patch, nl=False)
     return ExitCode.DONE
+
+
+def _command(check: str, root: Path) -> list[str]:
+    """Cut a check into words, and see that there is such a program before a model is paid."""
+    from grn.kit.errors import UsageError
+
+    try:
+        command = shlex.split(check)
+    except ValueError as error:
+        raise UsageError("--check is no command", seen=check, hint=str(error)) from error
+    if not command:
+        raise UsageError("--check is no command", seen=check, hint='--check "pytest -q"')
+    program = command[0]
+    there = (root / program).is_file() if "/" in program else shutil.which(program) is not None
+    if not there:
+        raise UsageError("the check cannot be run: there is no such program", seen=program)
+    return command

@@ -36,7 +36,7 @@ def table(document: Path, question: str, columns: str, model: str, as_json: bool
     DOCUMENT is a PDF, a picture, a text or a folder; QUESTION says which table. Types of columns: text,
     integer, number, date, boolean. A cell that is not of its column's type is an error that names it.
     """
-    from grn.kit.errors import UsageError
+    from grn.kit.errors import OutputError, UsageError
     from grn.llm.attach import attach
     from grn.llm.room import open_caller
     from grn.llm.tables import read_table, schema_of
@@ -45,6 +45,8 @@ def table(document: Path, question: str, columns: str, model: str, as_json: bool
     output: Path | None = options["output"]
     if output is not None and output.suffix not in (".parquet", ".csv"):
         raise UsageError("the output is a .parquet or a .csv file", seen=str(output))
+    if output is not None and not output.parent.is_dir():  # before a model is paid
+        raise OutputError(f"cannot write {output}", seen="no such folder", hint=f"mkdir -p {output.parent}")
     wanted = _columns(columns)
     schema_of(wanted)
     parts, terms = attach(document), read_terms(options)
