@@ -1,4 +1,4 @@
-"""The verdict's promises, simulated: few false passes, most true edges found. Full counts in the nightly run."""
+"""The verdict's promises, simulated: few false passes, most true edges found. Full counts run nightly."""
 
 from __future__ import annotations
 

@@ -91,10 +91,10 @@ def sharpe_ratios(returns: Array) -> Array:
     n_bars, width = returns.shape
     if n_bars < 2:
         return np.full(width, np.nan)
-    mean = returns.mean(axis=0)
-    centred = returns - mean
-    square = np.einsum("ij,ij->j", centred, centred)
     with np.errstate(all="ignore"):
+        mean = returns.mean(axis=0)
+        centred = returns - mean
+        square = np.einsum("ij,ij->j", centred, centred)
         ratio: Array = mean / np.sqrt(square / (n_bars - 1))
     ratio[square <= CONSTANT * n_bars * mean * mean] = np.nan
     return ratio
