@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from grn.kit.errors import BudgetError, UsageError
+from grn.llm import keys
 from grn.llm.calls import Caller, Terms
 from grn.llm.money import PICO, parse_usd
 from grn.llm.request import Message, Text
@@ -86,6 +87,24 @@ def test_a_prompt_with_a_key_in_it_is_not_sent(caller: Make, server: Server) -> 
         list(caller().stream(asking(f"my key is {KEY}, why does it not work?")))
     assert KEY not in str(caught.value)
     assert server.asked == []
+
+
+def test_a_key_of_the_keyring_is_not_sent_either(
+    caller: Make, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not with the question, and not to be counted before it; in others' words it is masked."""
+    import keyring
+
+    stored = "a-key-of-a-form-that-nobody-knows"
+    monkeypatch.delenv("ANTHROPIC_API_KEY")
+    monkeypatch.setattr(keyring, "get_password", lambda service, name: stored)
+    monkeypatch.setattr(keys, "_STORED", {})
+    for terms in (None, Terms(max_cost_pusd=10**8)):
+        with pytest.raises(UsageError, match="system keyring, anthropic") as caught:
+            list(caller().stream(asking(f"why does {stored} not work?" + "x" * 2_000), terms))
+        assert stored not in str(caught.value)
+    assert server.asked == []
+    assert keys.mask(f"no {stored}") == "no [key]"
 
 
 def test_a_prompt_longer_than_the_window_is_not_sent(caller: Make) -> None:

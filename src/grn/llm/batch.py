@@ -68,13 +68,13 @@ def submit(caller: Caller, asks: Sequence[Request], folder: Path, terms: Terms |
         raise UsageError("a batch is for one model", seen=", ".join(sorted(names)) or "no requests")
     (asked,) = names
     model = caller.served(asked)
-    for ask in asks:
-        caller.check_words(canonical(model.provider, ask))
     if model.batch_price is None:
         raise UsageError("no price for batches is known", seen=model.name, hint="grn llm models lists them")
     amount = sum(model.batch_price.bound_pusd(size_of(ask).most, ask.max_tokens) for ask in asks)
     caller.check_terms(model, amount, terms)
     server = _batches(caller, model)
+    for ask in asks:
+        caller.check_words(canonical(model.provider, ask))
     price = model.batch_price
     intent = Intent(model.provider, asked, model.name, terms.project, "batch", amount, price)
     call = caller.book.reserve(intent, over_budget=terms.over_budget)

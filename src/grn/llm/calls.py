@@ -244,11 +244,12 @@ class Caller:
             self._notify(quote.notice)
         model = quote.model
         self._check_private(model.provider, terms)
-        amount = self._amount(ask, quote, terms)
+        amount = self._amount(ask, quote, terms, request)
         intent = Intent(
             model.provider, ask.model, model.name, terms.project, kind_of(ask), amount, model.price
         )
         server = self.provider(model.provider)
+        self.check_words(request)  # once more: its key may have come from the keyring
         call = self.book.reserve(intent, over_budget=terms.over_budget)
         run = Run(ask, model, amount, self._clock)
         try:
@@ -302,7 +303,7 @@ class Caller:
         finally:  # what it cost is known, whether or not there was room for it on the tape
             self.book.settle(call, bill)
 
-    def _amount(self, ask: Ask, quote: Quote, terms: Terms) -> int:
+    def _amount(self, ask: Ask, quote: Quote, terms: Terms, request: bytes) -> int:
         """Bound the cost; where the bound by bytes is too much, ask the provider to count."""
         amount = quote.most_pusd
         limits = [] if terms.max_cost_pusd is None else [terms.max_cost_pusd]
@@ -312,7 +313,7 @@ class Caller:
         if limits and amount > min(limits) and isinstance(ask, Request):
             floor = quote.model.price.cost_pusd(Usage(input=1, output=ask.max_tokens))
             if floor <= min(limits):  # otherwise no count could help
-                counted = self._count(ask, quote.model)
+                counted = self._count(ask, quote.model, request)
                 if counted is not None:
                     # "Token counts are estimates" (Anthropic's guide to counting): a twentieth for that.
                     amount = min(
@@ -360,9 +361,11 @@ class Caller:
                 hint="a smaller --max-tokens, a shorter prompt, a cheaper model, or a higher --max-cost",
             )
 
-    def _count(self, ask: Request, model: Model) -> int | None:
+    def _count(self, ask: Request, model: Model, request: bytes) -> int | None:
+        server = self.provider(model.provider)
+        self.check_words(request)
         try:
-            return self.provider(model.provider).count(ask, model.name)
+            return server.count(ask, model.name)
         except Fault as fault:
             raise fault.error from None
 

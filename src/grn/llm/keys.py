@@ -62,7 +62,10 @@ def find_key(provider: str, environ: Mapping[str, str] | None = None) -> Key | N
         if value := env.get(variable, "").strip():
             return Key(Secret(value), f"environment variable {variable}")
     stored = _keyring_get(provider)
-    return None if stored is None else Key(Secret(stored), "system keyring")
+    if stored is None:
+        return None
+    _STORED[stored] = f"system keyring, {provider}"
+    return Key(Secret(stored), "system keyring")
 
 
 def require_key(provider: str, environ: Mapping[str, str] | None = None) -> Secret:
@@ -124,8 +127,8 @@ def forget_key(provider: str) -> None:
 
 
 def mask(text: str, secrets: Iterable[Secret] = ()) -> str:
-    """Replace keys in a text: those given, those in the environment, and whatever looks like one."""
-    values = [secret.reveal() for secret in secrets]
+    """Replace keys in a text: given, of the environment, read from the keyring, and what looks like one."""
+    values = [*(secret.reveal() for secret in secrets), *_STORED]
     values += [os.environ.get(name, "") for names in VARIABLES.values() for name in names]
     for value in sorted(filter(None, values), key=len, reverse=True):
         text = text.replace(value, MASK)
@@ -133,14 +136,15 @@ def mask(text: str, secrets: Iterable[Secret] = ()) -> str:
 
 
 def holds_key(text: str) -> str | None:
-    """Name the environment variable whose key stands in a text; ``None`` when none does."""
-    for names in VARIABLES.values():
-        for name in names:
-            value = os.environ.get(name, "").strip()
-            if len(value) >= _SHORTEST and value in text:
-                return name
-    return None
+    """Name whose key stands in a text: a variable's, or the keyring's; ``None`` when none does."""
+    variables = [name for names in VARIABLES.values() for name in names]
+    known = {os.environ.get(name, "").strip(): name for name in variables} | _STORED
+    found = (source for value, source in known.items() if len(value) >= _SHORTEST and value in text)
+    return next(found, None)
 
+
+_STORED: dict[str, str] = {}
+"""Keys that this process has read from the keyring, and whose they are: nobody else knows what to hide."""
 
 _SHORTEST = 8  # a placeholder such as "x" is no key, and stands in every text
 
