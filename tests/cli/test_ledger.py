@@ -3,6 +3,8 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -185,3 +187,18 @@ def test_showing_from_no_ledger_is_wrong_usage(capsys: pytest.CaptureFixture[str
     """The run that was asked for does not exist."""
     assert main(["ledger", "show", "2026"]) == 2
     assert "no run of that name" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("two_runs")
+def test_another_ledger_is_merged_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By its home or its folder; what was added is said on stderr, and the second time it is nothing."""
+    shutil.copytree(ledger_dir(), tmp_path / "other" / "ledger")
+    with Ledger.open(tmp_path / "other" / "ledger", suffix=lambda: "ffffff") as other:
+        run = other.begin("quant sweep", {})
+    assert main(["ledger", "merge", str(tmp_path / "other")]) == 0
+    assert capsys.readouterr().err.startswith("added 1 run(s), 0 row(s) of trials")
+    assert main(["ledger", "merge", str(tmp_path / "other" / "ledger")]) == 0
+    assert capsys.readouterr().err.startswith("added 0 run(s)")
+    assert main(["ledger", "show", run]) == 0
+    assert main(["ledger", "merge", str(tmp_path)]) == 2
+    assert "there is no ledger" in capsys.readouterr().err

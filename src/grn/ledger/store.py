@@ -6,102 +6,39 @@ its record is on the disk (WAL with ``synchronous=FULL``; a blob is on the disk 
 
 from __future__ import annotations
 
-import contextlib
 import json
-import secrets
-import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from grn.kit.canonical import canonical_json
-from grn.kit.clock import Clock, SystemClock, utc_text
 from grn.kit.errors import LedgerError, UsageError
 from grn.kit.files import sha256_hex
-from grn.kit.sqlite import connect, explained, writing
+from grn.kit.sqlite import explained
 from grn.kit.versions import versions
 from grn.ledger import chain, erasures, holdouts, markets, read
-from grn.ledger.blobs import BlobStore
 from grn.ledger.check import Check, check
 from grn.ledger.erasures import Erasure
+from grn.ledger.file import WHAT, LedgerFile
 from grn.ledger.holdouts import Holdout, Look
 from grn.ledger.markets import DataSet
-from grn.ledger.migrations import migrate
 from grn.ledger.records import Invocation, Market, TrialCount
 
 if TYPE_CHECKING:  # NumPy is imported only where trials are coded: `grn ledger` does not need it
     import numpy as np
     import numpy.typing as npt
 
-_WHAT = "the ledger"
-_FILE = "ledger.sqlite3"
+    from grn.ledger.merge import Merged
+
 _RUN_ID_ATTEMPTS = 50
-
-
-def _random_suffix() -> str:
-    return secrets.token_hex(3)
 
 
 Trials = tuple[str, "npt.NDArray[np.uint64]", "npt.NDArray[np.float64]"]
 """Identity of a data set, trial keys and Sharpe ratios."""
 
 
-class Ledger:
+class Ledger(LedgerFile):
     """One open ledger; a context manager. Use one per thread and open it anew after a fork."""
-
-    def __init__(
-        self, folder: Path, connection: sqlite3.Connection, clock: Clock, suffix: Callable[[], str]
-    ) -> None:
-        self.folder = folder
-        self._connection = connection
-        self._clock = clock
-        self._suffix = suffix
-        self._blobs = BlobStore(folder / "blobs")
-
-    @classmethod
-    def open(
-        cls, folder: Path, clock: Clock | None = None, *, suffix: Callable[[], str] = _random_suffix
-    ) -> Self:
-        """Open the ledger in a folder, creating or migrating it when needed.
-
-        Parameters
-        ----------
-        folder
-            Usually :func:`grn.kit.paths.ledger_dir`. A local disk: SQLite's WAL does not work over a network.
-        clock
-            Stamps the records; default the machine's clock.
-        suffix
-            Makes the random part of run ids; given only where output must repeat byte for byte.
-
-        Raises
-        ------
-        LedgerError
-            The file is damaged, of another program or of a newer version, or stays locked.
-        OutputError
-            The folder cannot be created or written.
-        """
-        connection = connect(folder / _FILE, migrate, what=_WHAT)
-        return cls(folder, connection, SystemClock() if clock is None else clock, suffix)
-
-    @staticmethod
-    def exists(folder: Path) -> bool:
-        """Whether there is a ledger in a folder; nothing is created."""
-        return (folder / _FILE).is_file()
-
-    def close(self) -> None:
-        """Close the file; nothing is pending, ever."""
-        self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def begin(self, command: str, inputs: Mapping[str, object], *, opens: Sequence[Holdout] = ()) -> str:
         """Record that something starts, and give it a name.
@@ -258,12 +195,12 @@ class Ledger:
 
     def knows(self, run: str) -> bool:
         """Whether a run of exactly this id was begun here."""
-        with explained(self.folder, _WHAT):
+        with explained(self.folder, WHAT):
             return self._row("SELECT 1 FROM invocations WHERE run = ?", run)
 
     def watermark(self) -> int:
         """Tell the number of the newest ``trials`` row; 0 in an empty ledger."""
-        with explained(self.folder, _WHAT):
+        with explained(self.folder, WHAT):
             return read.watermark(self._connection)
 
     def enter_data(self, data: Sequence[DataSet]) -> None:
@@ -274,12 +211,12 @@ class Ledger:
 
     def knows_data(self, data_id: str) -> bool:
         """Whether a data set was entered, so that trials on its market are counted together."""
-        with explained(self.folder, _WHAT):
+        with explained(self.folder, WHAT):
             return self._row("SELECT 1 FROM members WHERE data_id = ?", data_id)
 
     def unsketched(self) -> list[str]:
         """Runs of older releases whose data have not been entered yet, the earliest first."""
-        with explained(self.folder, _WHAT):
+        with explained(self.folder, WHAT):
             rows = self._connection.execute("SELECT run FROM unsketched ORDER BY run").fetchall()
         return [str(row[0]) for row in rows]
 
@@ -308,24 +245,24 @@ class Ledger:
         """
         from grn.ledger.counting import count
 
-        with explained(self.folder, _WHAT):
+        with explained(self.folder, WHAT):
             return count(self._connection, self._blobs, data_ids, watermark)
 
     def markets(self) -> list[Market]:
         """List the markets that trials were made on, the earliest first, each with all trials on it."""
         from grn.ledger.counting import markets_tried
 
-        with explained(self.folder, _WHAT):
+        with explained(self.folder, WHAT):
             return markets_tried(self._connection, self._blobs)
 
     def data_ids(self) -> list[str]:
         """List the data sets that trials were made on, the earliest first."""
-        with explained(self.folder, _WHAT):
+        with explained(self.folder, WHAT):
             return read.data_ids(self._connection)
 
     def holdouts(self) -> list[Holdout]:
         """List the locked periods, with the runs that opened them."""
-        with explained(self.folder, _WHAT):
+        with explained(self.folder, WHAT):
             return holdouts.every(self._connection)
 
     def lock_holdout(self, look: Look, from_ns: int) -> Holdout:
@@ -335,14 +272,13 @@ class Ledger:
             now_ns = self._clock.now_ns()
             return holdouts.lock(self._connection, look, from_ns=from_ns, locked_ns=now_ns, watermark=mark)
 
-    def count_touching(self, one: Holdout, *, watermark: int | None = None) -> TrialCount:
-        """Count the trials that saw a locked period: before it was locked, or up to a watermark."""
+    def count_touching(self, one: Holdout) -> TrialCount:
+        """Count the trials that had seen a locked period when it was locked."""
         from grn.ledger.counting import count
 
-        upto = one.watermark if watermark is None else watermark
-        with explained(self.folder, _WHAT):
+        with explained(self.folder, WHAT):
             late = holdouts.reaching(self._connection, one)
-            return count(self._connection, self._blobs, late, upto, alone=True)
+            return count(self._connection, self._blobs, late, None, alone=True, until_ns=one.locked_ns)
 
     def check_holdouts(self, looks: Sequence[Look], *, allowed: bool) -> list[Holdout]:
         """The locked periods that histories reach into, where that is allowed.
@@ -352,7 +288,7 @@ class Ledger:
         HoldoutError
             It is not allowed.
         """
-        with explained(self.folder, _WHAT):
+        with explained(self.folder, WHAT):
             found = holdouts.touched(self._connection, looks)
             if not allowed:
                 holdouts.check(self._connection, found, allowed=False)
@@ -382,13 +318,42 @@ class Ledger:
 
     def erasure(self, run: str) -> Erasure | None:
         """What was erased of a run, by its whole id."""
-        with explained(self.folder, _WHAT):
+        with explained(self.folder, WHAT):
             return erasures.of_run(self._connection, run)
 
     def has_head(self, sha256: str) -> bool:
         """Whether this ledger goes on from a head that :meth:`check` once gave."""
-        with explained(self.folder, _WHAT):
+        with explained(self.folder, WHAT):
             return chain.holds(self._connection, sha256)
+
+    def merge(self, other: Ledger) -> Merged:
+        """Add what another ledger has and this one lacks; doing it twice adds nothing.
+
+        Trials keep their times; rows are numbered as they come, so the count at the watermark of a run that
+        came from elsewhere includes what was here before.  The other ledger is not changed.
+
+        Raises
+        ------
+        LedgerError
+            The other ledger is not whole, or a run is in both and says different things: nothing is merged.
+        """
+        from dataclasses import replace
+
+        from grn.ledger import merge
+
+        if other.folder.resolve() == self.folder.resolve():
+            raise UsageError("a ledger is not merged with itself", seen=str(self.folder))
+        if faults := other.check().faults:
+            raise LedgerError(
+                "the other ledger is not whole: nothing was merged",
+                seen=faults[0],
+                hint=f"grn --home ... ledger check lists {len(faults)} fault(s)",
+            )
+        copied = merge.copy_blobs(self._connection, self._blobs, other._connection, other._blobs)
+        with self._writing():
+            merged = merge.merge_rows(self._connection, other._connection)
+            merge.remove_erased(self._connection, self._blobs)
+        return replace(merged, blobs=copied)
 
     def check(self) -> Check:
         """Look over the ledger: every row against the chain of hashes, every blob of trials against its row.
@@ -398,7 +363,7 @@ class Ledger:
         Check
             Faults in words; empty when all is as it was written.
         """
-        with explained(self.folder, _WHAT):
+        with explained(self.folder, WHAT):
             return check(self._connection, self._blobs)
 
     def keep_returns(self, run: str, name: str, data: bytes) -> str:
@@ -412,37 +377,13 @@ class Ledger:
 
     def kept_returns(self, name: str) -> bytes | None:
         """Returns that are kept under a name; None when there are none, or when they were erased."""
-        with explained(self.folder, _WHAT):
+        with explained(self.folder, WHAT):
             found = self._connection.execute("SELECT blob FROM returns WHERE name = ?", (name,)).fetchone()
         return self._blobs.get(found[0]) if found and self._blobs.has(found[0]) else None
 
-    def put_blob(self, data: bytes) -> str:
-        """Store bytes by content; returns their SHA-256. Name them in a run's outputs to find them again."""
-        return self._blobs.put(data)
-
-    def put_blobs(self, data: Sequence[bytes]) -> list[str]:
-        """Store several at once, side by side: each waits for the disk several times."""
-        with ThreadPoolExecutor(max(1, min(8, len(data)))) as pool:
-            return list(pool.map(self._blobs.put, data))
-
-    def get_blob(self, digest: str) -> bytes:
-        """Read bytes by their SHA-256, verified; LedgerError when they are missing, erased or damaged."""
-        try:
-            return self._blobs.get(digest)
-        except LedgerError:
-            with explained(self.folder, _WHAT):
-                erased = None if self._blobs.has(digest) else erasures.of_blob(self._connection, digest)
-            if erased is None:
-                raise
-            raise LedgerError(
-                f"what is asked for was erased with run {erased.run}, by {erased.who}",
-                seen=f"{utc_text(erased.erased_ns)}: {erased.why}",
-                hint="run it again with the data at hand; its trials count as before",
-            ) from None
-
     def invocations(self, limit: int | None = None) -> list[Invocation]:
         """List runs, the newest first; ``limit`` of them at most."""
-        with explained(self.folder, _WHAT):
+        with explained(self.folder, WHAT):
             return read.invocations(self._connection, limit)
 
     def show(self, run: str) -> Invocation:
@@ -453,7 +394,7 @@ class Ledger:
         UsageError
             No run, or more than one, begins like that.
         """
-        with explained(self.folder, _WHAT):
+        with explained(self.folder, WHAT):
             found = read.invocations_like(self._connection, run)
         exact = [invocation for invocation in found if invocation.run == run]
         if not run or not found:
@@ -469,18 +410,3 @@ class Ledger:
             if not self._row("SELECT 1 FROM invocations WHERE run = ?", run):
                 return run
         raise LedgerError("no free run id", seen=second, hint="wait a second and try again")
-
-    def _require_run(self, run: str) -> None:
-        if not self._row("SELECT 1 FROM invocations WHERE run = ?", run):
-            raise LedgerError(
-                "the ledger has no such run", seen=run, hint="take the id that begin() returned"
-            )
-
-    def _row(self, query: str, value: str) -> bool:
-        return self._connection.execute(query, (value,)).fetchone() is not None
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
-        """One transaction."""
-        with explained(self.folder, _WHAT), writing(self._connection):
-            yield

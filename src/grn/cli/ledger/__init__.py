@@ -29,6 +29,7 @@ _UNFINISHED = "unfinished"
         ),
         "check": LazyCommand("grn.cli.ledger.check:check", "Look for rows that were changed or taken out"),
         "erase": LazyCommand("grn.cli.ledger.erase:erase", "Remove the bulk of a run, and record that"),
+        "merge": LazyCommand("grn.cli.ledger.merge:merge", "Add what the ledger of another machine has"),
     },
 )
 @json_option
