@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from grn.hw.pin import Placement
-from grn.kit.errors import DataError, MissingError, ProviderError, UnsupportedError
+from grn.kit.errors import DataError, MissingError, ProviderError, UnsupportedError, UsageError
 from grn.llm.calls import Caller
 from grn.llm.events import Event, Finished, Started, TextDelta
 from grn.llm.local import engine as engine_module
 from grn.llm.local.engine import Engine, default_threads, load
 from grn.llm.local.weights import embedded, find_weights, has_chat_template
-from grn.llm.port import Wire
+from grn.llm.port import Fault, Wire
 from grn.llm.providers.local import Local, body, plain_prompt
 from grn.llm.request import File, Message, Request, Text
 from grn.llm.spend import Book
@@ -131,6 +131,21 @@ def test_what_it_cannot_do_is_said(engine: Engine, caller: Make) -> None:
         list(made.stream(Request("local", (Message("user", (file,)),))))
     with pytest.raises(ProviderError, match="exceeds the available context"):
         list(made.stream(asking("x " * 9_000, "local")))
+
+
+def test_room_for_a_prompt_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A longer one is refused, with the way to more room; what is no number of tokens is refused, too."""
+    monkeypatch.setattr(engine_module, "_LOADED", {})
+    monkeypatch.setenv("GRN_LOCAL_CONTEXT", "256")  # llama.cpp makes a whole number of 256 of it
+    ask = asking("word " * 300, "local", max_tokens=2)
+    with pytest.raises(Fault) as caught:
+        complete(load("local", threads=1), ask)
+    assert "exceeds the available context size (256 tokens)" in str(caught.value.error.seen)
+    assert "GRN_LOCAL_CONTEXT" in (caught.value.error.hint or "")
+    assert engine_module.identify("local", 1)["context"] == 256
+    for wrong in ("0", "-1", "8k", "99999999999"):
+        with pytest.raises(UsageError, match="no number of tokens"):
+            engine_module.context_tokens({"GRN_LOCAL_CONTEXT": wrong})
 
 
 def test_weights_are_found_or_not(tmp_path: Path) -> None:

@@ -99,6 +99,14 @@ def test_a_patch_keeps_a_missing_last_line_break() -> None:
     assert patch_of({"a": "x"}, {"a": "x"}) == ""
 
 
+def test_the_check_is_told_no_key(server: Server, tree: Path, caller: Make) -> None:
+    """Code that a model has written runs without the providers' keys in its environment."""
+    server.answers = [anthropic_stream([GOOD])]
+    looks = "import os; assert 'HOME' in os.environ and not any('API_KEY' in name for name in os.environ)"
+    found = propose(caller(), tree, [tree / "area.py"], "x", [sys.executable, "-c", looks], model="haiku")
+    assert found.passed, found.said
+
+
 def test_files_have_to_be_below_the_root(caller: Make, tree: Path, tmp_path: Path) -> None:
     """What is outside is neither read nor changed."""
     (tmp_path / "out.py").write_text("x")

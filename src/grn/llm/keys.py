@@ -126,6 +126,13 @@ def forget_key(provider: str) -> None:
         raise _no_keyring(provider, error) from error
 
 
+def without_keys(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Give the environment without any key in it, for a process that needs none."""
+    hidden = {name for names in VARIABLES.values() for name in names}
+    env = os.environ if environ is None else environ
+    return {name: value for name, value in env.items() if name not in hidden}
+
+
 def mask(text: str, secrets: Iterable[Secret] = ()) -> str:
     """Replace keys in a text: given, of the environment, read from the keyring, and what looks like one."""
     values = [*(secret.reveal() for secret in secrets), *_STORED]

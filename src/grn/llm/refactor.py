@@ -20,6 +20,7 @@ from typing import Any
 from grn.kit.errors import ProviderError, UsageError
 from grn.llm.attach import files_below
 from grn.llm.calls import Caller, Terms, answer_text
+from grn.llm.keys import without_keys
 from grn.llm.request import Message, Request, Text
 
 SCHEMA: Mapping[str, Any] = {
@@ -93,7 +94,7 @@ def propose(
         What to change.
     check
         Command that has to succeed in the copy, such as ``["pytest", "-q"]``. **It runs code that a model has
-        written**, on this machine.
+        written**, on this machine; providers' keys are not in its environment.
     attempts
         How often the model may try again, told what went wrong.
     check_s
@@ -179,6 +180,7 @@ def _try(root: Path, before: dict[str, str], answer: str, check: Sequence[str], 
             ran = subprocess.run(
                 check,
                 cwd=copy,
+                env=without_keys(),
                 capture_output=True,
                 text=True,
                 errors="replace",

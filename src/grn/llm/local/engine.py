@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import queue
 import secrets
 import threading
@@ -14,12 +15,15 @@ from typing import Any
 
 from grn.hw.pin import Placement, pinned, place_sweep
 from grn.kit.config import load_settings
-from grn.kit.errors import require_extra
+from grn.kit.errors import UsageError, require_extra
 from grn.kit.versions import grn_version, package_version
 from grn.llm.local.channel import PROTOCOL
 from grn.llm.local.weights import find_weights, has_chat_template, names_pooling
 
-_CONTEXT = 8192
+CONTEXT_VARIABLE = "GRN_LOCAL_CONTEXT"
+CONTEXT = 8192
+"""Tokens of prompt and answer together, unless :data:`CONTEXT_VARIABLE` says otherwise."""
+
 _POOLED_CONTEXT = 2048  # encoders read the whole text in one batch
 _QUIET = -1
 _EVERY_LAYER = 999
@@ -145,9 +149,26 @@ def identify(model: str, threads: int) -> dict[str, Any]:
         "bytes": found.st_size,
         "mtime_ns": found.st_mtime_ns,
         "threads": threads,
+        "context": context_tokens(),
         "grn": grn_version(),
         "xllamacpp": package_version("xllamacpp"),
     }
+
+
+def context_tokens(environ: Mapping[str, str] | None = None) -> int:
+    """Tokens of prompt and answer together; their memory is taken when the model is loaded.
+
+    Raises
+    ------
+    UsageError
+        The variable is no such number.
+    """
+    text = (os.environ if environ is None else environ).get(CONTEXT_VARIABLE) or str(CONTEXT)
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 2**31):
+        raise UsageError(
+            f"{CONTEXT_VARIABLE} is no number of tokens", seen=text, hint=f"for example {CONTEXT}"
+        )
+    return int(text)
 
 
 def default_threads(root: Path = Path("/"), allowed: Collection[int] | None = None) -> int:
@@ -167,7 +188,7 @@ def _placement(threads: int) -> Placement:
 def _parameters(xllamacpp: Any, path: Path, threads: int) -> Any:
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(path)
-    parameters.n_ctx = _CONTEXT
+    parameters.n_ctx = context_tokens()
     parameters.n_parallel = 1  # one conversation at a time: batching with strangers would change the bits
     parameters.cpuparams.n_threads = threads
     parameters.cpuparams_batch.n_threads = threads

@@ -16,7 +16,7 @@ from typing import Any
 
 from grn.kit.errors import OutputError, ProviderError, UsageError, require_extra
 from grn.kit.files import lock
-from grn.llm.keys import VARIABLES
+from grn.llm.keys import without_keys
 from grn.llm.local.channel import Channel, Line, error_from_plain, run_dir
 from grn.llm.local.engine import Chunk, Engine, default_threads, identify, load
 
@@ -177,7 +177,6 @@ def _start(path: Path, wanted: Line, idle_s: float, timeout_s: float | None) -> 
         if (channel := _dial(path, timeout_s)) is not None:  # somebody else was faster
             return channel
         command = [sys.executable, "-P", "-m", "grn.llm.local.host", str(path), wanted["path"]]
-        keys = {name for names in VARIABLES.values() for name in names}
         try:
             with path.with_suffix(".log").open("wb") as log:
                 subprocess.run(
@@ -186,7 +185,7 @@ def _start(path: Path, wanted: Line, idle_s: float, timeout_s: float | None) -> 
                     stdout=subprocess.DEVNULL,
                     stderr=log,
                     cwd="/",
-                    env={name: value for name, value in os.environ.items() if name not in keys},
+                    env=without_keys(),
                     check=False,
                 )
         except OSError as error:

@@ -177,7 +177,7 @@ def _fault(error: dict[str, Any]) -> Fault:
         ProviderError(
             "the local model refused the call",
             seen=error.get("message"),
-            hint="a shorter prompt, or another model",
+            hint="a shorter prompt, or room for more: GRN_LOCAL_CONTEXT=32768",
         ),
         billed="no",
     )
