@@ -34,8 +34,8 @@ BID, ASK = (100.0, 1.0), (101.0, 1.0)
 Rows = list[tuple[str, float, float]]
 
 
-def snapshot(last_id: int, *bids: Level, ts_ns: int | None = None) -> BookChange:
-    return BookChange("snapshot", ts_ns, BEGIN_NS, None, last_id, [BID, *bids], [ASK])
+def snapshot(last_id: int, *bids: Level, ts_ns: int | None = None, fetched: bool = True) -> BookChange:
+    return BookChange("snapshot", ts_ns, BEGIN_NS, None, last_id, [BID, *bids], [ASK], fetched)
 
 
 def update(last_id: int, ts_ns: int, *bids: Level, first_id: int | None = None) -> BookChange:
@@ -80,13 +80,14 @@ def test_a_snapshot_that_waits_at_the_end_is_not_written(lake: Lake) -> None:
     assert bid_prices(lake, BEGIN_NS + 5 * STEP_NS) == [100.0, 95.0, 94.0, 93.0, 92.0]
 
 
-def test_a_snapshot_that_leaps_is_a_gap(lake: Lake) -> None:
-    """What lies between the last update and a snapshot that is ahead of it was not heard."""
+@pytest.mark.parametrize("ts_ns", [None, BEGIN_NS + 5 * STEP_NS])
+def test_a_snapshot_that_leaps_is_a_gap(lake: Lake, ts_ns: int | None) -> None:
+    """What lies between the last update and a snapshot ahead of it was not heard, its own time or none."""
     with recorded(lake) as reel:
         reel.book(snapshot(1))
         reel.book(update(2, BEGIN_NS + 2 * STEP_NS, (92.0, 1.0)))
         # Fetched late: the exchange is at 4, and 3 and 4 will be left out as old when they come.
-        reel.book(snapshot(4, (92.0, 1.0), (93.0, 1.0), (94.0, 1.0)))
+        reel.book(snapshot(4, (92.0, 1.0), (93.0, 1.0), (94.0, 1.0), ts_ns=ts_ns))
         reel.book(update(5, BEGIN_NS + 5 * STEP_NS, (95.0, 1.0)))
     assert reel.breaks == 1
     assert bid_prices(lake, BEGIN_NS + 2 * STEP_NS) == [100.0, 92.0]
@@ -105,7 +106,7 @@ def test_a_snapshot_of_the_very_book_is_no_gap(lake: Lake) -> None:
         reel.book(update(2, BEGIN_NS + 2 * STEP_NS, (92.0, 1.0)))
         reel.book(snapshot(2, (92.0, 1.0)))
         reel.book(update(3, BEGIN_NS + 3 * STEP_NS, (93.0, 1.0)))
-        reel.book(snapshot(7, (97.0, 1.0), ts_ns=BEGIN_NS + 4 * STEP_NS))
+        reel.book(snapshot(7, (97.0, 1.0), ts_ns=BEGIN_NS + 4 * STEP_NS, fetched=False))
     assert reel.breaks == 0
     assert lake.book_gaps(SYMBOL).is_empty()
     assert bid_prices(lake, BEGIN_NS + 3 * STEP_NS) == [100.0, 93.0, 92.0]
@@ -140,6 +141,7 @@ class Client:
 
     reel: Reel
     dice: random.Random
+    tells_time: bool
     last_id: int = 1
     now_ns: int = BEGIN_NS
     book: dict[float, float] = field(default_factory=lambda: {100.0: 1.0})
@@ -171,8 +173,9 @@ class Client:
 
     def ask(self) -> None:
         """Fetch a snapshot: it is of now, and comes when it comes."""
+        told_ns, levels = self.now_ns if self.tells_time else None, [*self.book.items()]
         self.asked.append(
-            BookChange("snapshot", None, BEGIN_NS, None, self.last_id, [*self.book.items()], [ASK])
+            BookChange("snapshot", told_ns, self.now_ns, None, self.last_id, levels, [ASK], True)
         )
 
     def hear(self, message: BookChange) -> None:
@@ -211,7 +214,7 @@ def test_any_order_of_calls(lake: Lake, seed: int) -> None:
     """Late snapshots, lost messages, faults, rotations: each moment's book is the exchange's, or in a gap."""
     dice = random.Random(f"calls {seed}")
     with recorded(lake) as reel:
-        client = Client(reel, dice)
+        client = Client(reel, dice, tells_time=seed % 3 == 2)
         client.ask()
         for _ in range(60):
             client.step()

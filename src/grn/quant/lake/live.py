@@ -39,6 +39,8 @@ class BookChange:
         none.
     bids, asks
         Levels, in the order of the message.
+    fetched
+        Whether a snapshot was asked for beside the stream, and so may be ahead of what the stream has told.
     """
 
     event: Literal["snapshot", "update"]
@@ -48,6 +50,7 @@ class BookChange:
     last_id: int | None
     bids: Sequence[Level]
     asks: Sequence[Level]
+    fetched: bool = False
 
 
 @dataclass(frozen=True)

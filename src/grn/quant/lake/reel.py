@@ -88,13 +88,14 @@ class Reel:
             return
         if self._held is not None:
             held, self._held = self._held, None
-            if held.last_id is None or held.last_id != self.last_id:
-                # The exchange was at another point than the last update: some may have been passed over.
-                self._break(_LEAPT)
             self._book(held, change.ts_ns)
         self._book(change, change.ts_ns)
 
     def _book(self, change: BookChange, ts_ns: int | None) -> None:
+        apart = change.event == "snapshot" and (change.fetched or change.ts_ns is None)
+        if apart and (change.last_id is None or change.last_id != self.last_id):
+            # The exchange was at another point than the last update: some may have been passed over.
+            self._break(_LEAPT)
         since_ns = self.last_ns
         self._note(ts_ns, change.received_ns, borrowed=change.ts_ns is None)
         if since_ns is not None and self.last_ns is not None:

@@ -142,6 +142,8 @@ class Ear:
         self._changed = [one for one in self._changed if one is not book]
         bids, asks = book["bids"].take(), book["asks"].take()
         event: Literal["snapshot", "update"] = "snapshot" if book.fresh else "update"
+        # What comes with the stream is put into a book while a message is taken.
+        fetched = book.fresh and self._now_ns is None
         book.fresh = False
         facts = message if isinstance(message, dict) else {}
         last, before, first = book.get("nonce"), facts.get("pu"), facts.get("U")
@@ -150,7 +152,7 @@ class Ear:
         told_ms = book.get("timestamp")
         received = facts.get(_STAMP) or self._now_ns or self._clock.now_ns()
         ts_ns = None if told_ms is None else int(told_ms) * _MS
-        self._books[symbol].book(BookChange(event, ts_ns, received, first, last, bids, asks))
+        self._books[symbol].book(BookChange(event, ts_ns, received, first, last, bids, asks, fetched))
 
     def trade(self, row: Mapping[str, Any]) -> None:
         """Tell a trade."""
