@@ -46,6 +46,7 @@ bench: $(VENV)/.dev ## sweeps and bars against their peers, equal numbers first,
 	$(BIN)/python -m benchmarks.trades
 	$(BIN)/python -m benchmarks.hot_path
 	$(BIN)/python -m benchmarks.published_bars
+	$(BIN)/python -m benchmarks.validate
 	$(BIN)/python -m benchmarks.ask
 
 nightly: $(VENV)/.dev ## the same tests with thousands of generated cases
