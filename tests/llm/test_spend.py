@@ -112,11 +112,7 @@ def test_the_book_keeps_what_was_billed(tmp_path: Path) -> None:
     )
     assert (row.usage, row.tier_over, row.attempts, row.request_id) == (usage, 100, 2, "req-7")
     assert (row.first_ms, row.total_ms, row.tape, row.note) == (12, 345, "abc", "other")
-    stored = (
-        sqlite3.connect(tmp_path / "calls.sqlite3").execute("SELECT price FROM reservations").fetchone()[0]
-    )
-    assert '"over":100' in stored
-    assert '"source":"a list"' in stored
+    assert row.price == price.plain()
 
 
 def test_records_cannot_be_changed(tmp_path: Path) -> None:

@@ -208,7 +208,7 @@ class Book:
                 "THEN 'corrected' "
                 f"ELSE coalesce(s.how, 'open') END, r.amount_pusd, {_COST}, s.tokens, "
                 "coalesce(s.tier_over, 0), "
-                "coalesce(s.attempts, 0), s.request_id, s.first_ms, s.total_ms, s.tape, s.note "
+                "coalesce(s.attempts, 0), s.request_id, s.first_ms, s.total_ms, s.tape, s.note, r.price "
                 "FROM reservations r LEFT JOIN settlements s USING (call) WHERE r.made_ns >= ? "
                 "ORDER BY r.seq DESC LIMIT ?",
                 (since_ns, -1 if limit is None else limit),
@@ -305,8 +305,8 @@ class Book:
 
 
 def _call(*row: Any) -> CallRow:
-    before, tokens, after = row[:12], row[12], row[13:]
-    return CallRow(*(*before, Usage.from_plain(json.loads(tokens or "{}")), *after))
+    before, tokens, after, price = row[:12], row[12], row[13:-1], row[-1]
+    return CallRow(*(*before, Usage.from_plain(json.loads(tokens or "{}")), *after, json.loads(price)))
 
 
 # A correction outweighs the settlement; the newest one holds.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -111,7 +112,8 @@ class Standing:
 class CallRow:
     """One call, as it stands in the book.
 
-    ``how`` is ``open`` before it has ended, and ``corrected`` once its cost was learned later.
+    ``how`` is ``open`` before it has ended, and ``corrected`` once its cost was learned later; ``price`` is
+    that of the model that was sent, on that day, in the form of :meth:`grn.llm.prices.Price.plain`.
     """
 
     call: str
@@ -134,3 +136,4 @@ class CallRow:
     total_ms: int | None
     tape: str | None
     note: str | None
+    price: Mapping[str, object]
