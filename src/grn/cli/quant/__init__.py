@@ -16,6 +16,9 @@ from grn.cli.lazy import LazyCommand, LazyGroup
         "top": LazyCommand("grn.cli.quant.top:top", "Show the best rows of a streamed sweep"),
         "validate": LazyCommand("grn.cli.quant.validate:validate", "Judge the winner of a recorded sweep"),
         "holdout": LazyCommand("grn.cli.quant.holdout:holdout", "Lock a period that no run may look at"),
+        "certify": LazyCommand(
+            "grn.cli.quant.certify:certify", "Sign what the ledger saw of a run, or verify it"
+        ),
         "report": LazyCommand("grn.cli.quant.report:report", "Write the report of a recorded run"),
         "leaks": LazyCommand("grn.cli.quant.leaks:leaks", "Look for knowledge of the future in a strategy"),
         "indicators": LazyCommand("grn.cli.quant.indicators:indicators", "List the indicators"),
