@@ -39,7 +39,8 @@ def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
     for names in (("ANTHROPIC_API_KEY", KEY), ("GEMINI_API_KEY", "AIza-planted-planted-planted"),
                   ("VOYAGE_API_KEY", "pa-planted-planted-planted-key")):  # fmt: skip
         monkeypatch.setenv(*names)
-    monkeypatch.delenv("GOOGLE_API_KEY", raising=False)
+    for name in ("GOOGLE_API_KEY", "GRN_TAPE", "GRN_LOCAL_CONTEXT"):
+        monkeypatch.delenv(name, raising=False)
     for name in providers.ADDRESSES.values():
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
