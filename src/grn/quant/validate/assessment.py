@@ -245,7 +245,7 @@ def assess(
         change="",
         best=int(trials.columns[top]) if trials.kept else -1,
         sharpe=sharpe * year,
-        adjusted_sharpe=adjusted_sharpe_ratio(series, max(1, round(ppy))) if ppy <= n else sharpe * year,
+        adjusted_sharpe=adjusted_sharpe_ratio(series, max(1, round(ppy))),
         **shape,
         psr=probabilistic_sharpe_ratio(sharpe, 0.0, n, **shape),
         counted=total,

@@ -55,6 +55,8 @@ def annual_factor(correlations: npt.ArrayLike, periods: int) -> float:
 def adjusted_sharpe_ratio(returns: npt.ArrayLike, periods: int, *, lags: int | None = None) -> float:
     """Return the annual Sharpe ratio of a series [bars] with its autocorrelation in it (Lo 2002, eq. 20).
 
+    NaN for constant returns, NaN among them, fewer than three bars, and where :func:`annual_factor` is.
+
     Parameters
     ----------
     returns
@@ -64,8 +66,6 @@ def adjusted_sharpe_ratio(returns: npt.ArrayLike, periods: int, *, lags: int | N
     lags
         Autocorrelations to estimate; ``periods - 1`` is the paper's, which bars of a day or less have not the
         data for. By default that, and at most 10 log10(bars): each further lag adds its sampling error.
-
-    NaN for constant returns, NaN among them, fewer than three bars, and as in :func:`annual_factor`.
     """
     series = np.asarray(returns, dtype=np.float64)
     if series.size < 3:

@@ -85,6 +85,9 @@ def effective_trials(
 ) -> float:
     """Return the number of independent trials that a search amounts to: clusters, and what was not kept.
 
+    0.0 where no trial is defined and none is counted beyond the search. Trials without a Sharpe ratio form no
+    cluster.
+
     Parameters
     ----------
     returns
@@ -97,9 +100,6 @@ def effective_trials(
         as one: clones in this search make nothing of them smaller.
     alike
         See :func:`cluster_trials`.
-
-    0.0 where no trial is defined and none is counted beyond the search. Trials without a Sharpe ratio form no
-    cluster.
     """
     labels = cluster_trials(returns, alike=alike)
     clusters = int(labels.max(initial=-1)) + 1
