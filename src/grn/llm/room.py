@@ -38,6 +38,11 @@ def tapes_dir() -> Path:
     return llm_dir() / "tapes"
 
 
+def conversation_dir(*, replayed: bool = False) -> Path:
+    """Folder of what was said last; what a replay says goes on apart from it, and leaves it alone."""
+    return llm_dir() / "conversation" / "replayed" if replayed else llm_dir() / "conversation"
+
+
 def caches_dir() -> Path:
     """Folder of notes on prompts that providers keep."""
     return llm_dir() / "caches"

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from grn.cli.main import main
-from grn.llm import providers
+from grn.kit.errors import OutputError
+from grn.llm import conversation, providers
 from grn.llm.events import Event, Finished, Started, TextDelta, ThinkingDelta
 from grn.llm.port import Wire
 from grn.llm.request import Embedding, File, Request, Rerank, Text
@@ -222,6 +223,34 @@ def test_a_run_names_its_tape(echo: Echo, capsys: Capture, monkeypatch: pytest.M
         monkeypatch.setenv("GRN_TAPE", wrong)
         assert main(["ask", "hi", "-m", "haiku"]) == 2
         assert "GRN_TAPE=replay:NAME" in capsys.readouterr().err
+
+
+def test_a_conversation_is_replayed(echo: Echo, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Call by call as it was recorded, without touching what was really said last."""
+    for mode in ("record", "replay"):
+        monkeypatch.setenv("GRN_TAPE", f"{mode}:talk")
+        assert main(["ask", "first", "-m", "haiku"]) == 0
+        assert main(["ask", "second", "-c"]) == 0
+        monkeypatch.delenv("GRN_TAPE")
+        main(["ask", "really", "-m", "opus"])
+    assert capsys.readouterr().out.splitlines().count("you said: second") == 2
+    assert [len(ask.messages) for ask, _ in echo.asked] == [1, 3, 1, 1]
+    main(["ask", "on", "-c"])
+    assert echo.asked[-1][1] == "claude-opus-5-5"
+
+
+def test_an_answer_outlives_a_full_disk(echo: Echo, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is printed whatever becomes of the conversation, and the exit code is the answer's."""
+
+    def full(*_: object) -> None:
+        raise OutputError("cannot write", seen="No space left on device")
+
+    monkeypatch.setattr(conversation, "save_last", full)
+    for option in ("--json", "--no-stream"):
+        assert main(["ask", "hi", "-m", "haiku", option]) == 0
+        captured = capsys.readouterr()
+        assert "you said: hi" in captured.out
+        assert "the conversation is not kept" in captured.err
 
 
 def test_json_for_programs(echo: Echo, capsys: Capture) -> None:

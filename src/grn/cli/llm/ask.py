@@ -90,13 +90,13 @@ def _run(caller: Caller, request: Request, terms: Terms, options: dict[str, Any]
         show_quote(caller, request, as_json=options["as_json"])
         return ExitCode.DONE
     events = _answer(caller, request, terms, aloud=options["stream"] and not options["as_json"])
-    if caller.mode != "replay" and not options["private"]:
-        _keep(request, events)
     end = next((event for event in events if isinstance(event, Finished)), None)
     if options["as_json"]:
         write_answer(events)
     elif not options["stream"]:
         say(answer_text(events))
+    if not options["private"]:  # after the answer is out: a full disk must not lose what was paid for
+        _keep(request, events, replayed=caller.mode == "replay")
     reason = end.reason if end else "end"
     if reason == "length":
         notify(f"the answer was cut at {request.max_tokens} tokens: --max-tokens allows more")
@@ -113,7 +113,7 @@ def _request(words: tuple[str, ...], options: dict[str, Any], *, replayed: bool)
     from grn.llm.attach import attach
     from grn.llm.conversation import load_last
     from grn.llm.request import Message, Part, Request, Text
-    from grn.llm.room import llm_dir
+    from grn.llm.room import conversation_dir, llm_dir
     from grn.llm.template import Template, load_template
 
     name = options["template_name"]
@@ -125,7 +125,7 @@ def _request(words: tuple[str, ...], options: dict[str, Any], *, replayed: bool)
         parts.append(Text(asked))
     if not parts:
         raise UsageError("there is nothing to ask", hint='grn ask "…", or pipe a text in')
-    before = load_last(llm_dir() / "conversation") if options["going_on"] else None
+    before = load_last(conversation_dir(replayed=replayed)) if options["going_on"] else None
     cached = _cached(options, before, replayed=replayed)
     model = options["model"] or template.model or (before.model if before else None)
     if cached is not None and model is None:
@@ -192,11 +192,18 @@ def _answer(caller: Caller, request: Request, terms: Terms, *, aloud: bool) -> l
     return events
 
 
-def _keep(request: Request, events: list[Event]) -> None:
+def _keep(request: Request, events: list[Event], *, replayed: bool) -> None:
+    from grn.kit.errors import GrnError
     from grn.llm.conversation import save_last
     from grn.llm.keys import mask
     from grn.llm.request import Message, Text
-    from grn.llm.room import llm_dir
+    from grn.llm.room import conversation_dir
 
-    if text := mask(answer_text(events)):
-        save_last(llm_dir() / "conversation", request, Message("assistant", (Text(text),)))
+    text = mask(answer_text(events))
+    if not text:
+        return
+    try:
+        save_last(conversation_dir(replayed=replayed), request, Message("assistant", (Text(text),)))
+    except GrnError as error:
+        if not replayed:  # a replay writes nothing that it needs, and a read-only disk is no hindrance
+            notify(f"the conversation is not kept, --continue will not find it: {error}")
