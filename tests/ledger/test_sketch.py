@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from grn.kit.errors import LedgerError
-from grn.ledger.sketch import KEPT, Sketch, draw_sketch
+from grn.ledger.sketch import KEPT, Sketch, alike, draw_sketch
 from grn.quant.schema import load_bars
 
 Floats = npt.NDArray[np.float64]
@@ -195,3 +195,12 @@ def test_the_way_of_picking_the_smallest_does_not_matter() -> None:
         assert (
             mine.values[mine.months == january].tolist() == theirs.values[theirs.months == january].tolist()
         )
+
+
+def test_all_pairs_are_found_at_once() -> None:
+    """The same pairs as comparing each with each, with other markets and an empty sketch."""
+    drawn = [draw_sketch(*change(*DAYS)) for change in (*SAME.values(), *OTHER.values())]
+    drawn += [draw_sketch(NASDAQ.ts_ns, NASDAQ.column("close")), draw_sketch(DAYS[0][:0], DAYS[1][:0])]
+    slow = [(i, j) for j in range(len(drawn)) for i in range(j) if drawn[i].same_market(drawn[j])]
+    assert alike(drawn) == sorted(slow)
+    assert alike([]) == alike(drawn[:1]) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -90,7 +90,23 @@ def alike(connection: sqlite3.Connection, identity: str) -> set[str]:
     return {identity, *(other for other, marks in near if mine.same_market(Sketch.from_bytes(marks)))}
 
 
-def related(connection: sqlite3.Connection, data_ids: Iterable[str]) -> list[str]:
+def all_alike(connection: sqlite3.Connection) -> dict[str, set[str]]:
+    """Of every history those of the same market, itself included: all pairs at once."""
+    from grn.ledger import sketch
+
+    rows = connection.execute("SELECT identity, marks FROM sketches ORDER BY seq").fetchall()
+    found = {str(identity): {str(identity)} for identity, _ in rows}
+    for i, j in sketch.alike([sketch.Sketch.from_bytes(marks) for _, marks in rows]):
+        found[rows[i][0]].add(rows[j][0])
+        found[rows[j][0]].add(rows[i][0])
+    return found
+
+
+def related(
+    connection: sqlite3.Connection,
+    data_ids: Iterable[str],
+    same: Mapping[str, set[str]] | None = None,
+) -> list[str]:
     """Data sets on which a trial is a trial on one of these, themselves included, in order of text.
 
     An account of several symbols and another one are the same when half of the symbols of the smaller one
@@ -103,10 +119,10 @@ def related(connection: sqlite3.Connection, data_ids: Iterable[str]) -> list[str
     for data_id in wanted:
         hits: dict[str, int] = {}
         for history in members_of(connection, data_id):
-            same = sorted(alike(connection, history.identity))
+            here = alike(connection, history.identity) if same is None else same[history.identity]
             touched = {
                 str(row[0])
-                for identity in same
+                for identity in sorted(here)
                 for row in connection.execute("SELECT data_id FROM members WHERE identity = ?", (identity,))
             }
             for other in touched:
@@ -117,13 +133,14 @@ def related(connection: sqlite3.Connection, data_ids: Iterable[str]) -> list[str
 
 def groups(connection: sqlite3.Connection, data_ids: Sequence[str]) -> list[list[str]]:
     """Data sets by market, for showing: what overlaps with what overlaps is in one group."""
-    left, found = list(data_ids), []
+    left, found, same = list(data_ids), [], all_alike(connection)
     while left:
         group, waiting = set(), [left[0]]
         while waiting:
             data_id = waiting.pop()
             group.add(data_id)
-            waiting += [one for one in related(connection, [data_id]) if one in left and one not in group]
+            near = related(connection, [data_id], same)
+            waiting += [one for one in near if one in left and one not in group]
         found.append([one for one in left if one in group])
         left = [one for one in left if one not in group]
     return found

@@ -24,6 +24,7 @@ three that is not zero counts as positive: a price and its reciprocal are one ma
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -63,13 +64,13 @@ class Marks:
         return (self.values >> np.uint64(32)).astype(np.int64)
 
     def shared(self, other: Marks) -> tuple[int, int]:
-        """Months of which both have half of the marks in common, and months of the shorter history."""
+        """Months of which both have half of the marks, and months of the shorter history; or zeros."""
+        common = Marks(np.intersect1d(self.values, other.values, assume_unique=True)).months
+        if not len(common):
+            return 0, 0
         mine, n_mine = np.unique(self.months, return_counts=True)
         theirs, n_theirs = np.unique(other.months, return_counts=True)
         fewer = min(len(mine), len(theirs))
-        if fewer == 0:
-            return 0, 0
-        common = Marks(np.intersect1d(self.values, other.values, assume_unique=True)).months
         months, n_common = np.unique(common, return_counts=True)
         least = np.minimum(n_mine[np.searchsorted(mine, months)], n_theirs[np.searchsorted(theirs, months)])
         return int(np.count_nonzero(2 * n_common >= least)), fewer
@@ -156,6 +157,26 @@ def draw_sketch(ts_ns: Ints, close: npt.NDArray[np.float64]) -> Sketch:
             _keep(points, months),
         )
     )
+
+
+def alike(sketches: Sequence[Sketch]) -> list[tuple[int, int]]:
+    """Pairs ``(i, j)``, i < j, of sketches of one market; only those that share a mark are compared."""
+    near: set[int] = set()
+    n = len(sketches)
+    for scale in range(len(SCALES)):
+        values = [sketch.marks[scale].values for sketch in sketches]
+        owner = np.repeat(np.arange(n), [len(v) for v in values])
+        every = np.concatenate([np.empty(0, np.uint64), *values])
+        order = np.argsort(every, kind="stable")
+        every, owner = every[order], owner[order]
+        # Equal marks stand beside each other: pairs one place apart, two places apart, and so on.
+        for apart in range(1, n):
+            same = every[apart:] == every[:-apart]
+            if not same.any():
+                break
+            near |= set((owner[:-apart][same] * n + owner[apart:][same]).tolist())
+    pairs = [divmod(pair, n) for pair in sorted(near)]
+    return [(i, j) for i, j in pairs if sketches[i].same_market(sketches[j])]
 
 
 def _runs(scale: int, log: npt.NDArray[np.float64], at: Ints, key: Ints, months: Ints) -> Marks:

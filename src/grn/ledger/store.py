@@ -236,7 +236,8 @@ class Ledger(LedgerFile):
             length of the longest data set asked for, by the square root of the number of bars.
         watermark
             Newest ``trials`` row to look at, default the newest there is. At the same watermark the answer is
-            the same for ever.
+            the same for ever; it can only rise, when data that had no sketch yet (of an older release, or the
+            first bars that a rung of a halving search saw) are entered later.
 
         Raises
         ------
