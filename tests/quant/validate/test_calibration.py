@@ -57,8 +57,7 @@ def test_the_planted_strategy_has_the_sharpe_ratio_it_was_given(family: Family):
         returns = simulate(family, 2.0, seed)
         assert returns.shape == (BARS, TRIALS)
         series = returns[:, column]
-        # Divided by the deviation that the simulation was given: the sample's own follows its volatility.
-        found.append(series.mean() / 0.012 * math.sqrt(YEAR))
+        found.append(series.mean() / series.std() * math.sqrt(YEAR))
     assert abs(float(np.mean(found)) - 2.0) < 4.0 / math.sqrt(8 * 10)
 
 
