@@ -57,7 +57,10 @@ def build(folder: Path, kernels: Iterable[Kernel], real: Real = "double") -> Lib
 
 
 def compile_source(folder: Path, source: str, real: Real = "double") -> Library:
-    """Compile a printed source; its warnings are errors, but for variables that nothing reads."""
+    """Compile a printed source; its warnings are errors.
+
+    But for variables that nothing reads, and for a value compared with itself: a strategy may.
+    """
     assert COMPILER is not None, "no C++ compiler: install g++"
     name = sha256_hex(source.encode())[:16]
     text, library = folder / f"{name}.cpp", folder / f"{name}.so"
@@ -69,6 +72,7 @@ def compile_source(folder: Path, source: str, real: Real = "double") -> Library:
             "-Wno-unused-but-set-variable",
             "-Wno-unused-variable",
             "-Wno-unused-function",
+            "-Wno-tautological-compare",
             *FLAGS,
         )
         ran = subprocess.run(
