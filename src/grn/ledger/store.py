@@ -40,7 +40,14 @@ Trials = tuple[str, "npt.NDArray[np.uint64]", "npt.NDArray[np.float64]"]
 class Ledger(LedgerFile):
     """One open ledger; a context manager. Use one per thread and open it anew after a fork."""
 
-    def begin(self, command: str, inputs: Mapping[str, object], *, opens: Sequence[Holdout] = ()) -> str:
+    def begin(
+        self,
+        command: str,
+        inputs: Mapping[str, object],
+        *,
+        data: Sequence[DataSet] = (),
+        opens: Sequence[Holdout] = (),
+    ) -> str:
         """Record that something starts, and give it a name.
 
         Parameters
@@ -49,6 +56,8 @@ class Ledger(LedgerFile):
             What is run: ``"quant sweep"``.
         inputs
             All that decides the result, in values that canonical JSON knows (not ``sys.argv``).
+        data
+            Data sets to enter with it (see :meth:`enter_data`): one wait for the disk less.
         opens
             Locked periods that the run opens, as :meth:`check_holdouts` found them.
 
@@ -81,6 +90,7 @@ class Ledger(LedgerFile):
                 one for one in holdouts.every(self._connection) if one.number in {o.number for o in opens}
             ]
             holdouts.check(self._connection, fresh, allowed=True, inputs=str(row["inputs_sha256"]))
+            markets.enter(self._connection, data)
             chain.insert(self._connection, "invocations", row)
             holdouts.enter(self._connection, fresh, run, now_ns)
         return run

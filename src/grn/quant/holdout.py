@@ -86,7 +86,7 @@ def lock(source: BarSource, start: str | date, *, ledger: Ledger) -> list[Holdou
         The data cannot be read.
     """
     bars = load_bars(source)
-    record.enter_data(ledger, _NOTHING, bars)
+    ledger.enter_data(record.unknown_data(ledger, _NOTHING, bars))
     return [ledger.lock_holdout(look, parse_moment(start)) for look in looks(bars)]
 
 

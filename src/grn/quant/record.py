@@ -47,12 +47,12 @@ def data_sets(strategy: AnyStrategy, bars: Sequence[Bars]) -> list[DataSet]:
     return [DataSet(name, tuple(part)) for name, part in zip(data_ids(strategy, bars), parts, strict=True)]
 
 
-def enter_data(book: Ledger, strategy: AnyStrategy, bars: Sequence[Bars]) -> None:
-    """Write down what a run's data look like, so that trials on the same markets are counted together."""
+def unknown_data(book: Ledger, strategy: AnyStrategy, bars: Sequence[Bars]) -> list[DataSet]:
+    """What a run's data look like, if the ledger does not know; first come those of older releases."""
     for run in book.unsketched():
         _enter_older(book, run)
-    if not all(book.knows_data(name) for name in data_ids(strategy, bars)):
-        book.enter_data(data_sets(strategy, bars))
+    known = all(book.knows_data(name) for name in data_ids(strategy, bars))
+    return [] if known else data_sets(strategy, bars)
 
 
 def _enter_older(book: Ledger, run: str) -> None:
