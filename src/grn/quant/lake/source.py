@@ -42,8 +42,8 @@ class SourceSettings:
         The same for what is streamed, such as ``wss://data-stream.binance.vision``; default the host of
         ``base_url``.
     per_s
-        Requests a second, over all processes. The limiter of `ccxt`, which knows what the exchange allows,
-        stays on; only a larger number given here loosens it, for a mirror that allows more.
+        Requests a second, over all processes. The limiter of `ccxt`, which knows what the exchange allows and
+        what each request weighs there, stays on.
     timeout_s
         For one request.
     tries

@@ -87,8 +87,6 @@ class Exchange:
         self.client = self._client_class(argument)(
             {"enableRateLimit": True, "timeout": round(settings.timeout_s * 1000)}
         )
-        # Its limiter counts what each request weighs with the exchange; ours is what processes share.
-        self.client.rateLimit = min(self.client.rateLimit, 1000.0 / settings.per_s)
         if self.name == "binance":
             # Markets of futures live on hosts of their own, which a network may not reach.
             self.client.options["fetchMarkets"] = {"types": ["spot"]}
