@@ -7,7 +7,8 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from grn.kit.files import sha256_hex
 from grn.kit.versions import versions
 from grn.ledger import Ledger, TrialCount
 from grn.ledger.markets import DataSet, History
+from grn.ledger.sketch import Sketch, draw_sketch
 from grn.quant.engine.plan import Grid
 from grn.quant.result import SweepResult
 from grn.quant.schema import Bars
@@ -26,6 +28,9 @@ from grn.quant.strategy.rules import Rules
 from grn.quant.strategy.weights import AnyStrategy, Weights
 
 Keys = npt.NDArray[np.uint64]
+
+_SKETCHES: Final[WeakKeyDictionary[Bars, Sketch]] = WeakKeyDictionary()
+"""Of bars that are at hand: another ledger, or a ledger made anew, need not draw them again."""
 
 
 def data_ids(strategy: AnyStrategy, bars: Sequence[Bars]) -> list[str]:
@@ -37,12 +42,12 @@ def data_ids(strategy: AnyStrategy, bars: Sequence[Bars]) -> list[str]:
 
 def data_sets(strategy: AnyStrategy, bars: Sequence[Bars]) -> list[DataSet]:
     """What the data that trials are counted on look like, in the order of `data_ids`."""
-    from grn.ledger.sketch import draw_sketch
-
     drawn = []
     for b in bars:
         history = History(b.identity, b.symbol, len(b), int(b.ts_ns[0]), int(b.ts_ns[-1]))
-        drawn.append((history, draw_sketch(b.ts_ns, b.column("close"))))
+        if b not in _SKETCHES:
+            _SKETCHES[b] = draw_sketch(b.ts_ns, b.column("close"))
+        drawn.append((history, _SKETCHES[b]))
     parts = [drawn] if isinstance(strategy, Weights) else [[one] for one in drawn]
     return [DataSet(name, tuple(part)) for name, part in zip(data_ids(strategy, bars), parts, strict=True)]
 
