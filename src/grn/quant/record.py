@@ -23,7 +23,7 @@ from grn.ledger.sketch import Sketch, draw_sketch
 from grn.quant.engine.plan import Grid
 from grn.quant.result import SweepResult
 from grn.quant.schema import Bars
-from grn.quant.strategy.plain import from_plain, to_plain
+from grn.quant.strategy.plain import to_plain
 from grn.quant.strategy.rules import Rules
 from grn.quant.strategy.weights import AnyStrategy, Weights
 
@@ -35,21 +35,30 @@ _SKETCHES: Final[WeakKeyDictionary[Bars, Sketch]] = WeakKeyDictionary()
 
 def data_ids(strategy: AnyStrategy, bars: Sequence[Bars]) -> list[str]:
     """What trials are counted on: the identity of each symbol's bars, or one of all together."""
-    if isinstance(strategy, Weights):
+    return _ids(bars, together=isinstance(strategy, Weights))
+
+
+def _ids(bars: Sequence[Bars], *, together: bool) -> list[str]:
+    if together:
         return [sha256_hex(b"grn.panel.1", *sorted(b.identity.encode() for b in bars))]
     return [b.identity for b in bars]
 
 
 def data_sets(strategy: AnyStrategy, bars: Sequence[Bars]) -> list[DataSet]:
     """What the data that trials are counted on look like, in the order of `data_ids`."""
+    return _draw(bars, together=isinstance(strategy, Weights))
+
+
+def _draw(bars: Sequence[Bars], *, together: bool) -> list[DataSet]:
     drawn = []
     for b in bars:
         history = History(b.identity, b.symbol, len(b), int(b.ts_ns[0]), int(b.ts_ns[-1]))
         if b not in _SKETCHES:
             _SKETCHES[b] = draw_sketch(b.ts_ns, b.column("close"))
         drawn.append((history, _SKETCHES[b]))
-    parts = [drawn] if isinstance(strategy, Weights) else [[one] for one in drawn]
-    return [DataSet(name, tuple(part)) for name, part in zip(data_ids(strategy, bars), parts, strict=True)]
+    parts = [drawn] if together else [[one] for one in drawn]
+    ids = _ids(bars, together=together)
+    return [DataSet(name, tuple(part)) for name, part in zip(ids, parts, strict=True)]
 
 
 def unknown_data(book: Ledger, strategy: AnyStrategy, bars: Sequence[Bars]) -> list[DataSet]:
@@ -64,10 +73,11 @@ def _enter_older(book: Ledger, run: str) -> None:
     """The same for a run of a release that did not: from the data that it recorded."""
     inputs: Mapping[str, Any] = book.show(run).inputs
     if "strategy" in inputs and "data" in inputs:
-        # What cannot be read any more is counted by its identity alone, as it was before.
-        with contextlib.suppress(GrnError):
+        # What cannot be read any more, or was written down in another way, is counted by its identity alone,
+        # as it was before.
+        with contextlib.suppress(GrnError, KeyError, TypeError):
             bars = recall_bars(book, inputs)
-            book.enter_data(data_sets(from_plain(inputs["strategy"]), bars))
+            book.enter_data(_draw(bars, together="weights" in inputs["strategy"]))
     book.sketched(run)
 
 

@@ -71,7 +71,7 @@ def from_plain(data: Mapping[str, Any], steps: Iterable[Step] = ()) -> AnyStrate
         )
         for p in data["params"]
     }
-    reader = _Reader(params, steps, frozenset(data["interpreted"]))
+    reader = _Reader(params, steps, frozenset(data.get("interpreted", ())))
     where = None if data["where"] is None else reader.read(data["where"])
     if "weights" in data:
         return reader.weights(data["weights"], where=where, name=str(data["name"]))
