@@ -17,6 +17,8 @@ from benchmarks.candles import candle_market
 from benchmarks.comparisons import METRICS, PERIODS_PER_YEAR, crossover
 from benchmarks.market import random_market
 from benchmarks.memory import peak_memory_mib
+from grn.kit.paths import ledger_dir
+from grn.ledger import Ledger
 from grn.quant import (
     Bars,
     Costs,
@@ -52,6 +54,7 @@ def timed(strategy: Any, market: Sequence[Bars], *, repeats: int, metrics: Any =
     for turn in range(repeats + 1):
         with tempfile.TemporaryDirectory() as home:
             os.environ["GRN_HOME"] = home
+            Ledger.open(ledger_dir()).close()  # empty, but there: it is made once in a lifetime
             began, worked = time.perf_counter(), time.process_time()
             result = grn.sweep(
                 strategy,
