@@ -14,6 +14,7 @@ from grn.ledger import Ledger
 from grn.quant.replay import replay
 from grn.quant.result import SweepResult
 from grn.quant.schema import load_bars
+from grn.quant.search.desk import MarketDesk
 from grn.quant.search.draws import LatinHypercube, Random
 from grn.quant.search.halving import Halving
 from grn.quant.search.method import Method
@@ -154,12 +155,25 @@ def test_what_halving_drops_counts_without_a_sharpe_ratio(ledger: Ledger) -> Non
     of = [(row.data_id, row.n) for row in entry.trials]
     early = tuple(b.head(60) for b in DATA)
     assert of == [
-        *((b.identity, 12) for b in early), *((b.identity, 6) for b in DATA), *((b.identity, 6) for b in DATA)
+        *((b.identity, 12) for b in DATA), *((b.identity, 12) for b in early),
+        *((b.identity, 6) for b in DATA),
     ]  # fmt: skip
     count = ledger.count_trials([DATA[0].identity])
     assert count.n == 12
     finalists = np.unique(result.trial_sharpes[0][~np.isnan(result.trial_sharpes[0])])
     assert count.widest_variance == pytest.approx(np.var(finalists, ddof=1), rel=1e-12)
+
+
+def test_a_search_that_ends_between_rungs_has_looked(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was run on the first bars counts on the whole data, also if nothing else was run."""
+
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(MarketDesk, "drop", fail)
+    with pytest.raises(KeyboardInterrupt):
+        search(ledger, Halving(12, 3, eta=2, rungs=2))
+    assert ledger.count_trials([DATA[0].identity]).n == 12
 
 
 def test_halving_takes_as_many_rungs_as_the_bars_allow() -> None:

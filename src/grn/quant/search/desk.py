@@ -86,6 +86,7 @@ class MarketDesk:
         *,
         threads: int | None = None,
         progress: Advance | None = None,
+        looked: Callable[[Grid], None] | None = None,
         evaluated: Callable[[Market, SweepResult, float], None] | None = None,
         dropped: Callable[[Grid], None] | None = None,
     ) -> None:
@@ -93,6 +94,7 @@ class MarketDesk:
         self._by = METRICS[by]
         self._threads = threads
         self._progress = progress
+        self._looked = looked
         self._evaluated = evaluated
         self._dropped = dropped
         self.results: list[SweepResult] = []
@@ -123,6 +125,8 @@ class MarketDesk:
 
     def guess(self, grid: Grid) -> tuple[Array, Flags]:
         """Guess the scores of settings on the cards, in float32; see `compute.guess`."""
+        if self._looked is not None:
+            self._looked(grid)
         market = self._market
         result, doubts = guess(
             market.strategy, market.bars, grid, market.rules, (self._by,), market.choice, ppy=market.ppy,

@@ -197,7 +197,13 @@ def _run(
         run = request.begin(book)
         clerk = _Clerk(book, run, request)
         desk = MarketDesk(
-            market, by.name, threads=threads, progress=progress, evaluated=clerk.enter, dropped=clerk.drop
+            market,
+            by.name,
+            threads=threads,
+            progress=progress,
+            looked=clerk.look,
+            evaluated=clerk.enter,
+            dropped=clerk.drop,
         )
         try:
             method.run(lattice, desk)
@@ -229,9 +235,9 @@ def _run(
 class _Clerk:
     """Enters trials as they are made.
 
-    A setting run on all bars is a trial of the data, as in a sweep.  One that was run on the first bars only
-    is a trial of those bars; when it is dropped it becomes a trial of the whole data too, without a Sharpe
-    ratio: the search chose among it, so it counts, but nobody knows what it gives there.
+    A setting run on all bars is a trial of the data, as in a sweep.  One that is run on the first bars, or
+    guessed, is a trial of the whole data too, without a Sharpe ratio: the search chooses among it, so it
+    counts, also if the search is killed there, but nobody knows what it gives.
     """
 
     def __init__(self, book: Ledger, run: str, request: Request) -> None:
@@ -239,18 +245,28 @@ class _Clerk:
         self._run = run
         self._request = request
         self._key = record.strategy_key(request.strategy)
+        self._seen: set[bytes] = set()
         self.watermark = 0
         self.tried = 0
 
+    def look(self, grid: Grid) -> None:
+        """Enter settings under all bars, before anything is known of them there."""
+        bars = self._request.bars
+        self._enter(bars, grid, [np.full(len(grid), np.nan)] * len(self._ids(bars)))
+
     def enter(self, market: Market, result: SweepResult, share: float) -> None:
         """Enter an evaluation under the bars that it saw."""
+        if share < 1.0:
+            values = result.grid.values
+            new = [k for k, row in enumerate(values) if row.tobytes() not in self._seen]
+            self._seen.update(values[k].tobytes() for k in new)
+            if new:
+                self.look(Grid(result.grid.params, np.ascontiguousarray(values[new])))
         self._enter(market.bars, result.grid, result.trial_sharpes)
         self.tried += len(result.grid) if share >= 1.0 else 0
 
     def drop(self, grid: Grid) -> None:
-        """Enter settings that will never see all bars, under all bars."""
-        unknown = np.full(len(grid), np.nan)
-        self._enter(self._request.bars, grid, [unknown] * len(self._ids(self._request.bars)))
+        """Count settings that will never see all bars."""
         self.tried += len(grid)
 
     def _ids(self, bars: Sequence[Bars]) -> list[str]:
