@@ -68,7 +68,7 @@ def errors_page() -> str:
     def walk(kind: type[GrnError]) -> Iterator[type[GrnError]]:
         yield kind
         for child in kind.__subclasses__():
-            if child.__module__.startswith("grn."):
+            if child.__module__ == "grn.kit.errors":
                 yield from walk(child)
 
     for kind in walk(GrnError):

@@ -113,18 +113,27 @@ def test_a_backtest_is_a_row_of_the_sweep() -> None:
 
 
 def test_trials_are_counted_on_all_symbols_together() -> None:
-    """Four trials of the portfolio; single symbols are other data, and so is a part of the symbols."""
+    """Four trials of the portfolio, the three of its symbols alone, and later those of a part of them."""
     data = three_walks()
     grn.sweep(Strategy(close > sma(close, 5), close < sma(close, 5)), data)
     result = grn.sweep(rotation(), data)
     assert result.trials is not None
-    assert result.trials.n == 4
+    assert result.trials.n == 4 + 3
     part = grn.sweep(rotation(), data.filter(pl.col("symbol") != "C"))
     assert part.trials is not None
-    assert part.trials.n == 4
+    assert part.trials.n == 4 + 4 + 2
     more = grn.sweep(rotation(drift=0.05), data)
     assert more.trials is not None
-    assert more.trials.n == 8
+    assert more.trials.n == 4 + 4 + 3 + 4
+
+
+def test_two_symbols_may_have_one_history() -> None:
+    """One is a copy of the other: an account of both is recorded like any other."""
+    data = three_walks().filter(pl.col("symbol") == "A")
+    both = pl.concat([data, data.with_columns(symbol=pl.lit("COPY"))])
+    result = grn.sweep(rotation(most=2), both)
+    assert result.trials is not None
+    assert result.trials.n == len(result.grid)
 
 
 def test_a_recorded_run_is_had_again() -> None:

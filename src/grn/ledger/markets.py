@@ -51,6 +51,7 @@ def enter(connection: sqlite3.Connection, data: Sequence[DataSet]) -> None:
         for history, sketch in one.members:
             if history.identity not in have:
                 chain.insert(connection, "sketches", {**vars(history), "marks": sketch.to_bytes()})
+                have.add(history.identity)  # two symbols of an account may have one history
             row = (one.data_id, history.identity)
             if not connection.execute(
                 "SELECT 1 FROM members WHERE data_id = ? AND identity = ?", row
