@@ -1,7 +1,7 @@
 """First token and tokens per second of the embedded model, beside llama.cpp's own bench.
 
 ``python -m benchmarks.local_model [--threads 1] [--rounds 9]``.  Everybody decodes the same tokens of the
-same prompt with the same threads, loaded and warm, prompt cache off, in turns:
+same prompt with the same threads, loaded and warm, prompt cache off, in turns, the bench first and last:
 
 `llama_bench`
     what llama.cpp's bench times, in the same build of the library: decoding alone (`benchmarks.llama_bench`).
@@ -12,8 +12,10 @@ same prompt with the same threads, loaded and warm, prompt cache off, in turns:
 `resident`
     the layer with the model in a process of its own, as ``grn ask --model local`` has it.
 
-Look at ``load_1min`` first: on busy cores wall-clock times are the neighbours', and only processor times
-(`processor`, one thread, in this process) are ours.
+The ratios are medians over rounds: the resident model against the mean of the bench before and after it.
+On a machine whose speed drifts within minutes (this project's did, by a fifth) the best of each side would
+compare their luck.  Look at ``load_1min`` first: on busy cores wall-clock times are the neighbours', and only
+processor times (`processor`, one thread, in this process) are ours.
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ TOKENS: Final = 64
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the benchmark; 1 when a target is missed by the least of its timings."""
+    """Run the benchmark; 1 when a target is missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.local_model", description=__doc__)
     parser.add_argument("--rounds", type=int, default=9, help="timed rounds (default: 9)")
     parser.add_argument("--threads", type=int, default=1, help="of llama.cpp (default: 1)")
@@ -105,6 +107,7 @@ def _compare(text: str, own: LlamaBench, engine: Any, layered: dict[str, Any], r
     speed: dict[str, list[float]] = {name: [] for name in first}
     processor: dict[str, list[float]] = {"llama_bench": [], "in_process": []}
     answers = set()
+    ratios: dict[str, list[float]] = {"first_token_ratio": [], "tokens_per_s_ratio": []}
     for number in range(rounds + 1):  # the first one warms everybody up
         first_ms, spent_ms, per_s = own.time(tokens, TOKENS)
         timings, spent = {"llama_bench": (first_ms, per_s)}, {"llama_bench": spent_ms}
@@ -116,17 +119,19 @@ def _compare(text: str, own: LlamaBench, engine: Any, layered: dict[str, Any], r
             words, first_ms, spent_ms, per_s = _timed(provider, ask)
             timings[name], spent[name] = (first_ms, per_s), spent_ms
             answers.add(words)
+        last_ms, _, last_per_s = own.time(tokens, TOKENS)
         if number:
+            bench_ms, bench_per_s = timings["llama_bench"]
+            first_ms, per_s = timings["resident"]
+            ratios["first_token_ratio"].append(2 * first_ms / (bench_ms + last_ms))
+            ratios["tokens_per_s_ratio"].append(2 * per_s / (bench_per_s + last_per_s))
             for name, (first_ms, per_s) in timings.items():
                 first[name].append(first_ms)
                 speed[name].append(per_s)
             for name, values in processor.items():
                 values.append(spent[name])
     assert len(answers) == 1, "the layer and llama.cpp gave different answers"
-    ratios = {
-        "first_token_ratio": round(min(first["resident"]) / min(first["llama_bench"]), 3),
-        "tokens_per_s_ratio": round(max(speed["resident"]) / max(speed["llama_bench"]), 3),
-    }
+    found = {name: round(median(values), 3) for name, values in ratios.items()}
     return {
         "prompt_tokens": len(tokens),
         **{
@@ -134,9 +139,9 @@ def _compare(text: str, own: LlamaBench, engine: Any, layered: dict[str, Any], r
             for name in first
         },
         "first_token_processor_ms": {name: spread(values) for name, values in processor.items()},
-        **ratios,
-        "reached": ratios["first_token_ratio"] <= TARGETS["first_token_ratio"]
-        and ratios["tokens_per_s_ratio"] >= TARGETS["tokens_per_s_ratio"],
+        **found,
+        "reached": found["first_token_ratio"] <= TARGETS["first_token_ratio"]
+        and found["tokens_per_s_ratio"] >= TARGETS["tokens_per_s_ratio"],
     }
 
 
