@@ -20,6 +20,7 @@ from grn.quant.strategy.words import close, when
 from tests.quant.markets import cross, random_walk, two_walks
 
 WALK = random_walk(100)
+DAY_NS = 86_400 * 10**9
 
 
 @pytest.fixture
@@ -47,13 +48,13 @@ def test_they_are_computed_once(book: Ledger, monkeypatch: pytest.MonkeyPatch) -
     first = trial_returns(result, ledger=book)
     again = grn.sweep(cross(), WALK, ledger=book)
     with monkeypatch.context() as patch:
-        patch.setattr(SweepResult, "path", lambda *_: pytest.fail("computed again"))
+        patch.setattr(module, "visit_curves", lambda *_, **__: pytest.fail("computed again"))
         second = trial_returns(again, ledger=book)
     assert second.returns.tobytes() == first.returns.tobytes()
     assert second.ts_ns.tobytes() == first.ts_ns.tobytes()
     monkeypatch.setattr(module, "versions", lambda: {"grn": "99"})
     with monkeypatch.context() as patch:
-        patch.setattr(SweepResult, "path", lambda *_: 1 / 0)
+        patch.setattr(module, "visit_curves", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             trial_returns(again, ledger=book)
 
@@ -121,6 +122,23 @@ def test_weeks_are_summed_when_there_is_too_much(book: Ledger, monkeypatch: pyte
     assert (weeks.ts_ns.view("datetime64[ns]").astype("datetime64[D]").astype(int) % 7 == 4).all()
     np.testing.assert_allclose(weeks.returns[1], days.returns[5:12].sum(axis=0), atol=1e-15)
     assert trial_returns(result, ledger=book).weekly
+
+
+def test_weeks_are_sums_in_the_order_of_the_bars() -> None:
+    """Added up one after another, as a loop does it; an account may have no bars in a week."""
+    data = two_walks(400)
+    late = data.filter((pl.col("symbol") == "A") | (pl.col("ts") >= pl.datetime(2020, 3, 4)))
+    result = grn.sweep(cross(), late)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "LARGE", 0)
+        weeks = trial_returns(result)
+    for k in range(len(result)):
+        path = result.path(k)
+        slow = dict.fromkeys(weeks.ts_ns.tolist(), 0.0)
+        for stamp, earned in zip(path.ts_ns.tolist(), path.returns.tolist(), strict=True):
+            day = stamp // DAY_NS
+            slow[(day - (day + 3) % 7) * DAY_NS] += earned  # 1970-01-01 was a Thursday
+        assert weeks.returns[:, k].tolist() == list(slow.values())
 
 
 def test_accounts_of_other_bars_share_one_calendar(book: Ledger) -> None:

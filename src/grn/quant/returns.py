@@ -17,16 +17,22 @@ import numpy as np
 import numpy.typing as npt
 
 from grn.kit.canonical import canonical_json
+from grn.kit.config import load_settings
 from grn.kit.errors import LedgerError, UsageError
 from grn.kit.files import sha256_hex
 from grn.kit.versions import versions
 from grn.ledger import Ledger
 from grn.quant import record
+from grn.quant.engine.cpu import default_threads
+from grn.quant.engine.curves import returns_of, visit_curves
 from grn.quant.engine.grid import Grid
 from grn.quant.result import SweepResult
+from grn.quant.strategy.strategy import Strategy
+from grn.quant.strategy.weights import Weights
 
 Array = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
+Stamps = npt.NDArray[np.int64]
 
 LIMIT: Final = 1_000
 """Trials of one run whose returns are kept at most."""
@@ -108,15 +114,50 @@ def trial_returns(
         return _unpack(data, chosen)
     labels = np.unique(_mondays(stamps)) if weekly else stamps
     returns = np.zeros((len(labels), len(chosen)))
-    for k, row in enumerate(chosen.tolist()):
-        path = result.path(row)
-        found = np.searchsorted(labels, _mondays(path.ts_ns) if weekly else path.ts_ns)
-        # One after another, so that no week's sum depends on how a library pairs its terms.
-        np.add.at(returns[:, k], found, path.returns)
+    if isinstance(result.strategy, Weights):
+        for k, row in enumerate(chosen.tolist()):
+            path = result.path(row)
+            _enter(path.returns[None], path.ts_ns, labels, returns[:, k : k + 1], weekly=weekly)
+    else:
+        _follow(result, chosen, labels, returns, weekly=weekly)
     made = TrialReturns(chosen, labels, returns, weekly)
     if book is not None:
         book.keep_returns(result.run, name, _pack(made))
     return made
+
+
+def _follow(result: SweepResult, rows: Rows, labels: Stamps, returns: Array, *, weekly: bool) -> None:
+    """Fill in the returns of strategies of signals, each account's rows together."""
+    assert isinstance(result.strategy, Strategy)
+    size = len(result.grid)
+    threads = load_settings().threads or default_threads()
+    for account, bars in enumerate(result.bars):
+        # Rows ascend: those of an account stand beside each other.
+        first, last = np.searchsorted(rows, [account * size, (account + 1) * size]).tolist()
+        if first == last:
+            continue
+        values = np.ascontiguousarray(result.grid.values[rows[first:last] % size])
+
+        def enter(k: int, equity: Array, first: int = first, ts_ns: Stamps = bars.ts_ns) -> None:
+            made = returns_of(equity, result.rules.cash)
+            columns = returns[:, first + k : first + k + len(made)]
+            _enter(made, ts_ns, labels, columns, weekly=weekly)
+
+        grid = Grid(result.grid.params, values)
+        visit_curves(result.strategy, bars, result.rules, grid, enter, threads=threads)
+
+
+def _enter(made: Array, ts_ns: Stamps, labels: Stamps, columns: Array, *, weekly: bool) -> None:
+    """Write returns of bars, float64 ``(n, T)``, into columns of labels; other labels keep their zeros."""
+    if weekly:
+        places = np.searchsorted(labels, _mondays(ts_ns))
+        for k, one in enumerate(made):
+            # One after another, so that no week's sum depends on how a library pairs its terms.
+            columns[:, k] = np.bincount(places, one, len(labels))
+    elif len(ts_ns) == len(labels):
+        columns[:] = made.T
+    else:
+        columns[np.searchsorted(labels, ts_ns)] = made.T
 
 
 def _keys(result: SweepResult, rows: Rows) -> npt.NDArray[np.uint64]:

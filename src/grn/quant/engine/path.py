@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from grn.quant.engine.account import BASIS, CUT, LEG, REASONS, REJECTED, TALLIES
 from grn.quant.engine.choose import refusals
+from grn.quant.engine.curves import returns_of
 from grn.quant.engine.drawdowns import list_drawdowns
 from grn.quant.engine.forms import fill_form
 from grn.quant.engine.market import build_market
@@ -65,9 +66,7 @@ class Path:
     @cached_property
     def returns(self) -> Array:
         """Return of each bar, the first against the initial cash: float64 [T]; zero after a ruin."""
-        before = np.concatenate([[self.initial], self.equity[:-1]])
-        alive = before > 0.0
-        return np.where(alive, self.equity / np.where(alive, before, 1.0) - 1.0, 0.0)
+        return returns_of(self.equity, self.initial)
 
     def bars_frame(self) -> pl.DataFrame:
         """Per bar: ts, close, cash, position (units), equity."""

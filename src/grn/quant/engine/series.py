@@ -78,23 +78,24 @@ class Evaluator:
 
     def condition(self, node: Expr, binding: Binding) -> npt.NDArray[np.bool_]:
         """Truth values of a condition at each bar: bool [T]."""
-        depth = lag_depth(node)
-        check_lag(depth, len(self.bars))
-        with np.errstate(all="ignore"):
-            values = self._pointwise(node, binding, depth)
-        return np.ascontiguousarray(np.broadcast_to(values, depth + len(self.bars))[depth:], dtype=np.bool_)
+        return self._every_bar(node, binding, np.bool_)
 
     def numbers(self, node: Expr, binding: Binding) -> npt.NDArray[np.float64]:
         """Values of an expression at each bar: float64 [T]; a condition becomes 1 and 0."""
-        if node.series:
-            return self._leaf(node, binding)
-        depth = lag_depth(node)
+        return self._leaf(node, binding) if node.series else self._every_bar(node, binding, np.float64)
+
+    def _every_bar(self, node: Expr, binding: Binding, kind: type[np.generic]) -> Array:
+        depth = self._depth(node)
         check_lag(depth, len(self.bars))
         with np.errstate(all="ignore"):
             values = self._pointwise(node, binding, depth)
         if np.ndim(values):
-            values = values[depth:]
-        return np.ascontiguousarray(np.broadcast_to(values, len(self.bars)), dtype=np.float64)
+            return np.ascontiguousarray(values[depth:], dtype=kind)
+        # Not broadcast: a read-only array is another type to Numba, for which all would be compiled anew.
+        return np.full(len(self.bars), values, dtype=kind)
+
+    def _depth(self, node: Expr) -> int:
+        return lag_depth(node)
 
     def _pointwise(self, node: Expr, binding: Binding, pad: int) -> Any:
         """Values over pad + T bars, or a scalar where nothing depends on the bar."""

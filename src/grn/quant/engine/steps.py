@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grn.kit.errors import StrategyError, UnsupportedError
+from grn.quant.engine.market import writable
 from grn.quant.jit import place_cache
 from grn.quant.strategy.step import Step
 
@@ -30,7 +31,7 @@ def run_step(
     state = np.zeros(step.state)
     try:
         if jit:
-            _driver(step, len(inputs), len(params))(state, *inputs, *params, out)
+            _driver(step, len(inputs), len(params))(state, *map(writable, inputs), *params, out)
         else:
             columns = [x.tolist() for x in inputs]
             for t in range(n_bars):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from grn.quant.engine.curves import returns_of
 from grn.quant.engine.drawdowns import list_drawdowns
 from grn.quant.engine.portfolio.book import (
     ADDING,
@@ -78,9 +79,7 @@ class PortfolioPath:
     @cached_property
     def returns(self) -> Array:
         """Return of each bar, the first against the initial cash: float64 [T]; zero after a ruin."""
-        before = np.concatenate([[self.initial], self.equity[:-1]])
-        alive = before > 0.0
-        return np.where(alive, self.equity / np.where(alive, before, 1.0) - 1.0, 0.0)
+        return returns_of(self.equity, self.initial)
 
     @cached_property
     def tallies(self) -> dict[str, float]:
