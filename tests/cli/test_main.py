@@ -197,7 +197,10 @@ def test_debug_shows_the_traceback(
         ),
         (["ledger", "--lmit", "3"], "error: no such option '--lmit'\nhint: did you mean --limit?\n"),
         (["ledger", "show"], "error: missing argument 'RUN'\nhint: grn ledger show --help\n"),
-        (["hw", "more"], "error: got unexpected extra argument (more)\nhint: grn hw --help\n"),
+        (
+            ["hw", "show", "more"],
+            "error: got unexpected extra argument (more)\nhint: grn hw show --help\n",
+        ),
     ],
 )
 def test_wrong_usage_has_the_same_form(capsys: pytest.CaptureFixture[str], args: list[str], err: str) -> None:

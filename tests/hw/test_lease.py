@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from grn.hw.lease import GIB, Card, Leases, read_cards
 from grn.kit.errors import BudgetError, UsageError
 
 HOLDER = Path(__file__).with_name("lease_holder.py")
+CROWD = Path(__file__).with_name("lease_crowd.py")
 
 
 def start(folder: Path, total: int, n_bytes: int, hold_s: float, rounds: int = 1) -> subprocess.Popen[str]:
@@ -104,6 +106,55 @@ def test_many_processes_never_take_more_than_there_is(tmp_path: Path) -> None:
     assert len(sums) == 30
     assert max(sums) <= 10
     assert Leases("card", 10, folder=tmp_path).held() == []
+
+
+def test_a_crowd_under_random_kills_never_takes_more_than_there_is(tmp_path: Path) -> None:
+    """32 processes, half of them killed at random moments: never two leases too many, and nothing leaked.
+
+    The count does not come from the leases themselves: locks of the kernel stand for what fits on the card.
+    """
+    draw = random.Random(20261123)
+    command = [sys.executable, str(CROWD), str(tmp_path), "10", "3", "3"]
+    crowd = [
+        subprocess.Popen([*command, str(n)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for n in range(32)
+    ]
+    doomed = draw.sample(crowd, 16)
+    try:
+        for victim in doomed:
+            time.sleep(draw.uniform(0, 0.2))
+            victim.kill()
+        spared = [process for process in crowd if process not in doomed]
+        said = [process.communicate(timeout=60)[0] for process in spared]
+    finally:
+        for process in crowd:
+            process.kill()
+            process.communicate()
+    assert {process.returncode for process in spared} == {0}
+    assert "held" in "".join(said)
+    assert "over" not in "".join(said)
+    leases = Leases("card", 10, folder=tmp_path)
+    assert leases.held() == []
+    with leases.take(10, "everything"):
+        assert leases.free() == 0
+
+
+def test_what_is_kept_is_held_until_the_process_ends(tmp_path: Path) -> None:
+    """Also when the process goes on as another program: it has the same number and the same start."""
+    code = (
+        "import os, sys; from pathlib import Path; from grn.hw.lease import Leases;"
+        "Leases('card', 10, folder=Path(sys.argv[1])).keep(7, 'mine');"
+        "os.execv(sys.executable, [sys.executable, '-c', 'print(1, flush=True); input()'])"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "1\n"
+        leases = Leases("card", 10, folder=tmp_path)
+        assert [lease.pid for lease in leases.held()] == [holder.pid]
+        holder.communicate("")
+        assert leases.held() == []
 
 
 def test_a_number_given_again_is_another_process(tmp_path: Path) -> None:

@@ -54,7 +54,9 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool
         ),
         "demo": LazyCommand("grn.cli.demo:demo", "Show the whole loop on real data in under a minute"),
         "ledger": LazyCommand("grn.cli.ledger:ledger", "Look up what was run and what it tried"),
-        "hw": LazyCommand("grn.cli.hw:hw", "Show what this machine has"),
+        "hw": LazyCommand(
+            "grn.cli.hw:hw", "Know the machine, and run commands on the part of it that suits them"
+        ),
         "completions": LazyCommand(
             "grn.cli.completions:completions", "Print the completion script of a shell"
         ),

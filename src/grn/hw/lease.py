@@ -127,6 +127,14 @@ class Leases:
         finally:
             self._give_back(lease)
 
+    def keep(self, n_bytes: int, what: str, *, wait_s: float = 0.0) -> Lease:
+        """Hold memory until this process ends, however it ends: nothing gives it back before.
+
+        A process that goes on as another program (``execve``) is still the same process, and holds it.
+        Parameters and errors are those of :meth:`take`.
+        """
+        return self._take(n_bytes, what, wait_s)
+
     def _take(self, n_bytes: int, what: str, wait_s: float) -> Lease:
         if n_bytes < 1:
             raise UsageError("a lease is of at least one byte", seen=n_bytes)

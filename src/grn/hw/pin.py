@@ -15,11 +15,10 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from grn.hw.kinds import CPUS, read_kinds
 from grn.hw.processor import read_cpu_list
 
-_CPUS = "sys/devices/system/cpu"
-_ALIKE = 0.8
-"""Cores above this share of the highest capacity are of one kind: favoured cores clock a little higher."""
+_NO_MASKS = "this system has no affinity masks"
 
 
 @dataclass(frozen=True)
@@ -55,12 +54,9 @@ def place_sweep(
     siblings
         Use both threads of each core.
     """
-    if allowed is None:
-        mask: Callable[[int], Collection[int]] | None = getattr(os, "sched_getaffinity", None)
-        if mask is None:
-            return Placement(None, os.cpu_count() or 1, "this system has no affinity masks")
-        allowed = mask(0)
-    usable = sorted(allowed)
+    usable = _allowed(allowed)
+    if usable is None:
+        return Placement(None, os.cpu_count() or 1, _NO_MASKS)
     reasons = []
     chosen, why = _fast(root, usable)
     reasons.append(why)
@@ -74,6 +70,23 @@ def place_sweep(
         chosen = chosen[: max(1, math.ceil(quota))]
         reasons.append(f"a control group allows {quota:g} processors")
     return Placement(tuple(chosen), len(chosen), "; ".join(filter(None, reasons)) or "all cores are alike")
+
+
+def place_background(root: Path = Path("/"), allowed: Collection[int] | None = None) -> Placement:
+    """Decide where work runs that nobody waits for: on the slow cores, or anywhere without any.
+
+    Parameters
+    ----------
+    root, allowed
+        As in :func:`place_sweep`.
+    """
+    usable = _allowed(allowed)
+    if usable is None:
+        return Placement(None, os.cpu_count() or 1, _NO_MASKS)
+    kinds = read_kinds(root, usable)
+    if not kinds.slow:
+        return Placement(tuple(usable), len(usable), "no slow cores: all cores are alike")
+    return Placement(kinds.slow, len(kinds.slow), f"slow cores, away from {len(kinds.fast)} fast processors")
 
 
 def sweep_processors() -> list[int]:
@@ -147,6 +160,16 @@ def read_cpu_quota(root: Path = Path("/")) -> float | None:
     return min(found, default=None)
 
 
+def _allowed(allowed: Collection[int] | None) -> list[int] | None:
+    """Processors to choose from, in rising order; ``None`` where the system has no masks."""
+    if allowed is None:
+        mask: Callable[[int], Collection[int]] | None = getattr(os, "sched_getaffinity", None)
+        if mask is None:
+            return None
+        allowed = mask(0)
+    return sorted(allowed)
+
+
 def _quota_v2(group: Path) -> float | None:
     with contextlib.suppress(OSError, ValueError, ZeroDivisionError):
         quota, period = (group / "cpu.max").read_text().split()
@@ -163,16 +186,14 @@ def _quota_v1(group: Path) -> float | None:
 
 def _fast(root: Path, usable: list[int]) -> tuple[list[int], str]:
     """Processors of the fast cores, and why; all where they are alike or not told apart."""
-    performance = set(read_cpu_list(root / "sys/devices/cpu_core/cpus")) & set(usable)
-    efficient = set(read_cpu_list(root / "sys/devices/cpu_atom/cpus")) & set(usable)
-    if performance and efficient:
-        return sorted(performance), f"P-cores, without {len(efficient)} processors of E-cores"
-    capacity = {cpu: _number(root / _CPUS / f"cpu{cpu}" / "cpu_capacity") for cpu in usable}
-    known = [c for c in capacity.values() if c is not None]
-    if len(known) == len(usable) and known and min(known) < _ALIKE * max(known):
-        fast = [cpu for cpu in usable if (capacity[cpu] or 0) >= _ALIKE * max(known)]
-        return fast, f"cores of the highest capacity, without {len(usable) - len(fast)} slower ones"
-    return usable, ""
+    kinds = read_kinds(root, usable)
+    match kinds.told_by:
+        case None:
+            return usable, ""
+        case "P-cores":
+            return list(kinds.fast), f"P-cores, without {len(kinds.slow)} processors of E-cores"
+        case figure:
+            return list(kinds.fast), f"cores of the highest {figure}, without {len(kinds.slow)} slower ones"
 
 
 def _one_per_core(root: Path, processors: list[int]) -> list[int]:
@@ -180,7 +201,7 @@ def _one_per_core(root: Path, processors: list[int]) -> list[int]:
     taken: set[int] = set()
     alone = []
     for cpu in processors:
-        topology = root / _CPUS / f"cpu{cpu}" / "topology"
+        topology = root / CPUS / f"cpu{cpu}" / "topology"
         # Kernels before 5.x know the second name only.
         shared = read_cpu_list(topology / "core_cpus_list") or read_cpu_list(
             topology / "thread_siblings_list"
@@ -189,13 +210,6 @@ def _one_per_core(root: Path, processors: list[int]) -> list[int]:
             alone.append(cpu)
         taken |= {cpu, *shared}
     return alone
-
-
-def _number(path: Path) -> int | None:
-    try:
-        return int(path.read_text())
-    except (OSError, ValueError):
-        return None
 
 
 def _set_affinity(processors: Collection[int]) -> None:

@@ -29,6 +29,12 @@ def count_physical(root: Path) -> int | None:
     return len(frozenset(cores.values())) if cores else None
 
 
+def count_sockets(root: Path) -> int | None:
+    """Count processors that can be taken out of the board; ``None`` if the kernel does not tell."""
+    cores = _cores(root)
+    return len({package for package, _ in cores.values()}) if cores else None
+
+
 def count_hybrid(root: Path) -> tuple[int, int] | None:
     """Count P-cores and E-cores (not threads) of a hybrid Intel processor; ``None`` for any other.
 
