@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pytest
 
 from grn.kit.errors import LedgerError
-from grn.ledger.sketch import KEPT, Sketch, alike, draw_sketch
+from grn.ledger.marks import KEPT
+from grn.ledger.sketch import Sketch, alike, draw_sketch
 from grn.quant.schema import load_bars
 
 Floats = npt.NDArray[np.float64]
