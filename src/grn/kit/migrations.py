@@ -11,7 +11,9 @@ from grn.kit.errors import LedgerError
 def apply_steps(
     connection: sqlite3.Connection, steps: Sequence[Sequence[str]], *, application_id: int, what: str
 ) -> None:
-    """Run the steps that a file has not seen, one transaction a step; the caller keeps other openers out.
+    """Run the steps that a file has not seen, in one transaction; the caller keeps other openers out.
+
+    A process that is killed meanwhile leaves the file at the version that it had.
 
     Parameters
     ----------
@@ -44,17 +46,20 @@ def apply_steps(
             seen=version,
             hint="pip install --upgrade alpha-metaphorica, or set GRN_HOME to another folder",
         )
-    for number, statements in enumerate(steps[version:], start=version + 1):
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+    if version == len(steps):
+        return
+    # One for all steps: each ends with a wait for the disk, which is most of what a new file takes.
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for statements in steps[version:]:
             for statement in statements:
                 connection.execute(statement)
-            connection.execute(f"PRAGMA application_id = {application_id}")
-            connection.execute(f"PRAGMA user_version = {number}")
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
+        connection.execute(f"PRAGMA application_id = {application_id}")
+        connection.execute(f"PRAGMA user_version = {len(steps)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
 
 
 def append_only(table: str, same: str, what: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The ledger's schema, as numbered steps: a released step is never edited, a change is a new step.
 
-The number of steps that a file has seen is its ``PRAGMA user_version``. Every step runs in one transaction: a
-process that is killed in between leaves the file at a whole version.
+The number of steps that a file has seen is its ``PRAGMA user_version``. Those that it has not seen run in one
+transaction: a process that is killed in between leaves the file at a whole version.
 """
 
 from __future__ import annotations
