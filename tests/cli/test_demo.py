@@ -17,8 +17,8 @@ from grn.kit.files import sha256_hex
 from grn.kit.paths import grn_home
 from grn.ledger import Ledger
 from grn.quant.files import load_strategy_file
-from grn.quant.judge import Validation
 from grn.quant.replay import replay
+from grn.quant.validation import Validation
 
 BEATS = ["speed", "temptation", "verdict", "proof"]
 GRN = [sys.executable, "-c", "import sys; from grn.cli.main import main; sys.exit(main())"]
@@ -120,13 +120,14 @@ def test_the_whole_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     text = "\n".join(beats["verdict"])
     assert (validation.shuffles, len(noise)) == (SHUFFLES, SHUFFLES)
     assert text.startswith(f"{v.decision.upper()}: 9,702 trials on this data")
-    assert v.trials == 9_702
-    assert f"should show Sharpe {v.luck:.2f}; the winner has {row['sharpe']:.2f}" in text
-    assert f"(deflated Sharpe ratio): {v.dsr:.2f}; taken alone: {v.psr:.4f}" in text
-    assert f"{v.years_needed:,.0f} years of data" in text
+    assert v.counted == 9_702
+    assert f"should show Sharpe {v.effective_luck:.2f}; the winner has {row['sharpe']:.2f}" in text
+    assert f"above it with probability {v.effective_dsr:.2f}" in text
+    assert f"does as well: p = {v.superiority.p_value:.3f}" in text
+    assert f"loses on the others in {v.overfitting.loss:.0%} of splits" in text
     assert f"had Sharpe {pl.Series(noise).median():.2f} (median) to {noise.max():.2f}" in text
     reached = int((noise >= row["sharpe"]).sum())
-    assert f"{reached} of {SHUFFLES} shuffles reached the winner: p = {v.noise.p_value:.2f}" in text
+    assert f"{reached} of {SHUFFLES} shuffles reached the winner: p = {validation.noise.p_value:.2f}" in text
 
 
 def test_an_output_that_cannot_be_written_is_refused(

@@ -152,7 +152,7 @@ def test_the_verdict_takes_the_portfolio() -> None:
     """Judged against its trials and the same sweep on markets shuffled together."""
     result = grn.sweep(rotation(), three_walks())
     validation = grn.validate(result, shuffles=3)
-    assert validation.verdict.winner.startswith("rotation ")
+    assert validation.winner.startswith("rotation ")
     assert validation.decision != "pass"
     assert np.isfinite(validation.null_best).all()
 

@@ -238,5 +238,6 @@ def test_looking_twice_is_paid_twice(tmp_path: Path) -> None:
         assert book.count_trials([first.bars[0].identity]).n == 12 + 20
         again = grn.sweep(cross(range(2, 8), [10, 15]), DAYS, ledger=book)
         after = validate(again, shuffles=0).verdict
-    assert (before.trials, after.trials) == (12, 32)
+    assert (before.counted, after.counted) == (12, 32)
     assert after.dsr < before.dsr
+    assert after.effective_dsr < before.effective_dsr

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from grn.ledger import Ledger
     from grn.quant.result import SweepResult
     from grn.quant.strategy.strategy import Strategy
-    from grn.quant.validate.validation import Validation
+    from grn.quant.validation import Validation
 
 DATA = "INDICES"
 FEE = 0.001
@@ -47,10 +47,10 @@ def demo(out: Path) -> None:
     make_dir(out)
     with Ledger.open(out / "ledger") as ledger:
         measured = measure(ma_cross(), ledger)
-    result = measured.result
-    _say("speed", tell_speed(measured))
-    _say("temptation", tell_temptation(result))
-    validation = judge_with_progress(result, shuffles=SHUFFLES)
+        result = measured.result
+        _say("speed", tell_speed(measured))
+        _say("temptation", tell_temptation(result))
+        validation = judge_with_progress(result, ledger, shuffles=SHUFFLES)
     _say("verdict", tell_verdict(validation))
     table, report = out / "table.csv", out / "report.html"
     save_frame(result.frame, table)
@@ -177,17 +177,20 @@ def tell_temptation(result: SweepResult) -> Iterator[str]:
 
 def tell_verdict(validation: Validation) -> Iterator[str]:
     """Third beat: what is left when every trial is counted."""
-    v = validation.verdict
-    yield f"{v.decision.upper()}: {v.trials:,} trials on this data, all in the ledger"
-    yield f"the best of that much noise should show Sharpe {v.luck:.2f}; the winner has {v.sharpe:.2f}"
-    yield f"probability that it beats luck (deflated Sharpe ratio): {v.dsr:.2f}; taken alone: {v.psr:.4f}"
-    need = "no length of data" if v.years_needed == float("inf") else f"{v.years_needed:,.0f} years of data"
-    yield f"{need} would be needed to tell it from luck at 95 %; there are {v.years_held:.0f}"
+    v, noise = validation.verdict, validation.noise
+    worth = f"worth {v.effective:,.0f} independent ones"
+    yield f"{v.decision.upper()}: {v.counted:,} trials on this data, all in the ledger, {worth}"
     yield (
-        f"noise found a winner too: on {v.noise.shuffles} shuffled markets the same sweep's best had Sharpe "
-        f"{v.noise.median:.2f} (median) to {v.noise.highest:.2f}"
+        f"that much luck should show Sharpe {v.effective_luck:.2f}; the winner has {v.sharpe:.2f}, above it "
+        f"with probability {v.effective_dsr:.2f}"
     )
-    yield f"{v.noise.reached} of {v.noise.shuffles} shuffles reached the winner: p = {v.noise.p_value:.2f}"
+    yield f"resampled without skill, the best of these trials does as well: p = {v.superiority.p_value:.3f}"
+    yield f"chosen on half of the days, the best loses on the others in {v.overfitting.loss:.0%} of splits"
+    yield (
+        f"noise found a winner too: on {noise.shuffles} shuffled markets the same sweep's best had Sharpe "
+        f"{noise.median:.2f} (median) to {noise.highest:.2f}"
+    )
+    yield f"{noise.reached} of {noise.shuffles} shuffles reached the winner: p = {noise.p_value:.2f}"
 
 
 def tell_proof(result: SweepResult, table: Path, report: Path, out: Path) -> Iterator[str]:

@@ -46,6 +46,14 @@ class Holdout:
     watermark: int
     openings: tuple[Opening, ...]
 
+    def __str__(self) -> str:
+        """Whether it was looked at, and when."""
+        start = utc_text(self.from_ns)[:10]
+        if not self.openings:
+            return f"{self.symbol} is locked from {start} on, and no run has looked at it"
+        seen = ", ".join(f"by run {one.run} on {utc_text(one.opened_ns)[:10]}" for one in self.openings)
+        return f"{self.symbol} was locked from {start} on, and opened {seen}"
+
 
 @dataclass(frozen=True)
 class Look:

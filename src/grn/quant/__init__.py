@@ -79,7 +79,7 @@ if TYPE_CHECKING:
         volume,
         when,
     )
-    from grn.quant.validate.assessment import Assessment, assess
+    from grn.quant.validate.assessment import assess
     from grn.quant.validate.autocorrelation import adjusted_sharpe_ratio
     from grn.quant.validate.chance import rotate_positions, shuffle_trades
     from grn.quant.validate.clusters import cluster_trials, effective_trials
@@ -96,12 +96,13 @@ if TYPE_CHECKING:
         measure_superiority,
         superior_trials,
     )
-    from grn.quant.validate.validation import Validation
+    from grn.quant.validate.verdict import Assessment
+    from grn.quant.validation import Validation
 
 # One line per name: where it lives.  tests/house hold it against the imports above.
 _HOME_OF = {
     "AllCash": "grn.quant.strategy.sizes",
-    "Assessment": "grn.quant.validate.assessment",
+    "Assessment": "grn.quant.validate.verdict",
     "Bars": "grn.quant.schema",
     "Conflicts": "grn.quant.strategy.rules",
     "Costs": "grn.quant.strategy.costs",
@@ -126,7 +127,7 @@ _HOME_OF = {
     "TakeProfit": "grn.quant.strategy.orders",
     "TimeStop": "grn.quant.strategy.orders",
     "TrailingStop": "grn.quant.strategy.orders",
-    "Validation": "grn.quant.validate.validation",
+    "Validation": "grn.quant.validation",
     "Value": "grn.quant.strategy.sizes",
     "VolatilityTarget": "grn.quant.strategy.sizes",
     "Weights": "grn.quant.strategy.weights",

@@ -12,11 +12,12 @@ sweeps, on any engine. What a run may do is said around it, so that no function 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 _ALLOWED: ContextVar[bool] = ContextVar("open_holdout", default=False)
 _UNTIL: ContextVar[int | None] = ContextVar("only_before", default=None)
+_EVER: Final = 2**63 - 1
 _NOTHING = Strategy(close > 0, close < 0)
 """Signals have an account for each symbol: what a lock is kept under."""
 
@@ -119,6 +121,12 @@ def check(book: Ledger, bars: Sequence[Bars]) -> list[Holdout]:
         It touches one and is not allowed to.
     """
     return book.check_holdouts(looks(bars), allowed=_ALLOWED.get())
+
+
+def locks_on(book: Ledger, bars: Sequence[Bars]) -> list[Holdout]:
+    """The locked periods of some markets, whether or not these bars reach into them."""
+    ever = [dataclasses.replace(look, end_ns=_EVER) for look in looks(bars)]
+    return book.check_holdouts(ever, allowed=True)
 
 
 def looks(bars: Sequence[Bars]) -> list[Look]:

@@ -1,26 +1,31 @@
-"""The verdict on a sweep: its winner against every trial counted on the data, and against shuffled bars."""
+"""The verdict on a sweep: what its trials' returns say, with every trial counted on the data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
 
 from grn.kit.errors import UsageError
-from grn.ledger import TrialCount
-from grn.ledger.trials import moments
+from grn.kit.paths import ledger_dir
+from grn.ledger import Ledger, TrialCount
+from grn.ledger.holdouts import Holdout
+from grn.quant import holdout
 from grn.quant.engine.grid import Lattice
+from grn.quant.examination import examine
 from grn.quant.metrics.accumulators import accumulator_names
 from grn.quant.metrics.from_accumulators import sharpe_per_period
 from grn.quant.metrics.registry import parse_metrics
 from grn.quant.result import SweepResult
+from grn.quant.returns import trial_returns
 from grn.quant.search.desk import Market
 from grn.quant.search.method import Method
 from grn.quant.search.run import recall_method, search_again
+from grn.quant.validate.assessment import assess
 from grn.quant.validate.shuffle import shuffle_market
-from grn.quant.validate.validation import Validation
-from grn.quant.validate.verdict import TrialStats, judge
+from grn.quant.validation import Validation
 
 Array = npt.NDArray[np.float64]
 
@@ -32,25 +37,31 @@ def validate(
     block: int = 20,
     seed: int = 0,
     trials: TrialCount | None = None,
+    ledger: Ledger | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Validation:
     """Judge the best row (by Sharpe ratio) of a sweep.
 
-    The winner is deflated by the trials that the ledger has counted on its data up to the run's watermark,
-    and compared with the winners that the same sweep finds in block-shuffled data.
+    The returns of its trials are computed (of a sample where they are more than a thousand, see
+    :func:`grn.quant.returns.pick_rows`) and judged by :func:`grn.quant.validate.assessment.assess`, with the
+    number of trials that the ledger has counted on the data up to the run's watermark, and with the winners
+    that the same sweep finds in block-shuffled data.
 
     Parameters
     ----------
     result
         A recorded sweep.
     shuffles
-        Shuffled data sets to sweep (0: skip them; then nothing passes).
+        Shuffled data sets to sweep. With fewer than 19 nothing passes.
     block
-        Bars per block; longer blocks keep more of the data's own memory.
+        Bars per shuffled block; longer blocks keep more of the data's own memory.
     seed
-        Seed of the first shuffle; shuffle k uses ``seed + k``.
+        Seed of the first shuffle; shuffle k uses ``seed + k``. Also of the resamples.
     trials
         Count to use instead of the one at the run's watermark.
+    ledger
+        Where the returns of trials are kept, and hold-outs are known. Default: the node's, where the run was
+        recorded in it.
     progress
         Called with the number of shuffles done.
     """
@@ -61,23 +72,54 @@ def validate(
             seen=repr(result),
             hint="run it through grn.sweep, which records its trials",
         )
-    if shuffles < 0 or block < 1:
-        raise UsageError("shuffles must be >= 0 and block >= 1", seen=f"shuffles={shuffles}, block={block}")
+    if shuffles < 0 or block < 1 or seed < 0:
+        raise UsageError(
+            "shuffles and seed must be >= 0 and block >= 1", seen=f"shuffles={shuffles}, {block=}, {seed=}"
+        )
     row = result.best("sharpe")
-    details = result.details(row)
-    path = result.path(row)
-    winner = TrialStats(
-        name=result.label(row),
-        sharpe_per_period=float(result.trial_sharpes[row // len(result.grid)][row % len(result.grid)]),
-        n_bars=len(path.equity),
-        skew=details["skew"],
-        kurtosis=details["kurtosis"],
-        ppy=result.ppy,
-        trades=int(details["trades"]),
-        search_variance=moments(np.unique(np.concatenate(result.trial_sharpes)))[1],
-    )
     best = sweep_shuffled(result, shuffles=shuffles, block=block, seed=seed, progress=progress)
-    return Validation(judge(winner=winner, trials=count, null_best=best), row, best, shuffles, block, seed)
+    path = result.path(row)
+    with _known(result, ledger) as book:
+        returns = trial_returns(result, ledger=book)
+        holdouts = [] if book is None else _holdouts(result, row, book)
+    verdict = assess(
+        returns.returns,
+        ppy=result.ppy,
+        sampled=len(result),
+        counted=count.n,
+        best=int(np.searchsorted(returns.rows, row)),
+        series=path.returns,
+        null_best=best,
+        seed=seed,
+    )
+    return Validation(
+        verdict=verdict,
+        winner=result.label(row),
+        row=row,
+        trades=int(path.tallies["opened"]),
+        watermark=count.watermark,
+        examination=examine(result, row, returns, holdouts=holdouts, seed=seed),
+        null_best=best,
+        shuffles=shuffles,
+        block=block,
+        seed=seed,
+    )
+
+
+@contextmanager
+def _known(result: SweepResult, ledger: Ledger | None) -> Iterator[Ledger | None]:
+    """Give the ledger that was given, else the node's where it knows the run, else none."""
+    if ledger is not None or not Ledger.exists(ledger_dir()):
+        yield ledger
+        return
+    with Ledger.open(ledger_dir()) as own:
+        yield own if result.run and own.knows(result.run) else None
+
+
+def _holdouts(result: SweepResult, row: int, ledger: Ledger) -> list[Holdout]:
+    """Locked periods of the markets that a row ran on."""
+    alone = len(result.accounts) == len(result.bars)
+    return holdout.locks_on(ledger, result.bars[row // len(result.grid) :][:1] if alone else result.bars)
 
 
 def sweep_shuffled(

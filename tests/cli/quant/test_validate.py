@@ -12,8 +12,10 @@ from tests.cli.quant.conftest import Grn
 from tests.quant.markets import cross
 
 FIELDS = [
-    "run", "decision", "reasons", "change", "winner", "trades", "sharpe", "psr", "dsr", "luck", "trials",
-    "trials_allowed", "watermark", "years_held", "years_needed", "noise",
+    "run", "decision", "reasons", "change", "winner", "trades", "watermark", "best", "sharpe",
+    "adjusted_sharpe", "skew", "kurtosis", "psr", "counted", "effective", "luck", "dsr", "effective_luck",
+    "effective_dsr", "years_held", "years_needed", "trials_allowed", "noise", "superiority", "overfitting",
+    "haircuts", "examination",
 ]  # fmt: skip
 FEW = ("--shuffles", 3, "--block", 10, "--seed", 4)
 
@@ -55,14 +57,14 @@ def test_a_later_verdict_is_the_same(grn: Grn, run: str) -> None:
     later = grn("sweep", "cross.py", "-p", "fast=2:7", "-p", "slow=8:20", "--json").json
     assert later["trials"] > 12
     assert grn("validate", run, *FEW).out == before
-    assert grn("validate", later["run"], "--shuffles", 0, "--json").json["trials"] == later["trials"]
+    assert grn("validate", later["run"], "--shuffles", 0, "--json").json["counted"] == later["trials"]
 
 
 def test_a_backtest_can_be_judged_too(grn: Grn, folder: Path) -> None:
     """One setting, but all trials of its data count."""
     grn("sweep", "cross.py")
     run = grn("backtest", "cross.py", "-p", "fast=2", "-p", "slow=5", "--json").json["run"]
-    assert grn("validate", run, "--shuffles", 0, "--json").json["trials"] == 12
+    assert grn("validate", run, "--shuffles", 0, "--json").json["counted"] == 12
 
 
 @pytest.mark.parametrize("verb", ["validate", "report"])

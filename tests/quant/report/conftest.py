@@ -9,7 +9,7 @@ from grn.quant.judge import validate
 from grn.quant.result import SweepResult
 from grn.quant.strategy.costs import Costs
 from grn.quant.sweep import sweep
-from grn.quant.validate.validation import Validation
+from grn.quant.validation import Validation
 from tests.quant.markets import cross, two_walks
 
 

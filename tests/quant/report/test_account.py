@@ -8,13 +8,14 @@ import pytest
 
 from grn.ledger import Ledger
 from grn.quant.report.account import equity
-from grn.quant.report.costs import add_up, vary
+from grn.quant.report.costs import add_up, name_scenario
 from grn.quant.report.months import by_month
 from grn.quant.report.subject import Subject
 from grn.quant.result import SweepResult
 from grn.quant.strategy.costs import Costs
 from grn.quant.strategy.strategy import Strategy
 from grn.quant.strategy.words import close
+from grn.quant.stress import stress
 from grn.quant.sweep import sweep
 from tests.quant.markets import cross, random_walk
 
@@ -56,14 +57,30 @@ def test_fees_and_slippage_add_up(result: SweepResult) -> None:
 
 def test_scenarios_start_without_costs(result: SweepResult, tmp_path_factory: pytest.TempPathFactory) -> None:
     """As tested is the path itself; a sweep without costs is shown one with a fee instead."""
-    free, tested, twice = vary(Subject(result, result.best()))
+    free, tested, twice, five = stress(result, result.best())
     assert tested.final == result.path(result.best()).equity[-1]
     assert free.costs == Costs()
     assert twice.costs == Costs(fee=0.002, slippage=0.001)
-    assert free.final > tested.final > twice.final
+    assert five.costs == Costs(fee=0.005, slippage=0.0025)
+    assert free.final > tested.final > twice.final > five.final
+    assert [name_scenario(s, free=False) for s in (free, tested, twice, five)] == [
+        "Without costs", "As tested", "With twice the costs", "With 5 times the costs",
+    ]  # fmt: skip
     with Ledger.open(tmp_path_factory.mktemp("ledger")) as ledger:
         costless = sweep(cross(), random_walk(90), engine="reference", ledger=ledger)
-    assert [s.costs for s in vary(Subject(costless, 0))] == [Costs(), Costs(fee=0.001)]
+    scenarios = stress(costless, 0)
+    assert [s.costs.fee for s in scenarios] == [0.0, 0.001, 0.002, 0.005]
+    assert scenarios[0].final == costless.path(0).equity[-1]
+    assert [name_scenario(s, free=True) for s in scenarios[:2]] == [
+        "As tested, without costs", "With a fee of 0.10\N{NO-BREAK SPACE}%",
+    ]  # fmt: skip
+
+
+def test_a_multiple_that_takes_everything_is_left_out(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Five times a fee of 30 % is no fee that anybody can pay."""
+    with Ledger.open(tmp_path_factory.mktemp("ledger")) as ledger:
+        dear = sweep(cross(), random_walk(90), costs=Costs(fee=0.3), engine="reference", ledger=ledger)
+    assert [s.factor for s in stress(dear, 0)] == [0.0, 1.0, 2.0]
 
 
 @pytest.mark.parametrize("row", [0, 3, 7])

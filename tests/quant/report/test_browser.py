@@ -11,7 +11,7 @@ import pytest
 
 from grn.quant.report import write_report
 from grn.quant.result import SweepResult
-from grn.quant.validate.validation import Validation
+from grn.quant.validation import Validation
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)

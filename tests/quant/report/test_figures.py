@@ -16,7 +16,7 @@ from grn.quant.report.landscape import Landscape
 from grn.quant.report.palette import LIGHT
 from grn.quant.report.subject import buy_and_hold, drawdown
 from grn.quant.result import SweepResult
-from grn.quant.validate.validation import Validation
+from grn.quant.validation import Validation
 
 
 def test_equity_draws_the_path_and_buy_and_hold(result: SweepResult) -> None:
@@ -70,9 +70,9 @@ def test_null_distribution_marks_winner_and_luck(validation: Validation) -> None
     bars = figure.data[0]
     assert int(bars.y.sum()) == 8
     orange = [y for y, c in zip(bars.y.tolist(), bars.marker.color, strict=True) if c == LIGHT["warm"]]
-    assert sum(orange) == validation.verdict.noise.reached
+    assert sum(orange) == validation.noise.reached
     drawn = {shape.x0 for shape in figure.layout.shapes}
-    assert drawn == {validation.verdict.sharpe, validation.verdict.luck}
+    assert drawn == {validation.verdict.sharpe, validation.verdict.effective_luck}
 
 
 def test_heatmap_marks_the_row_and_refuses_what_is_not_there(result: SweepResult) -> None:

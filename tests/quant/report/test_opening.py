@@ -9,7 +9,7 @@ import pytest
 from grn.quant.report.subject import Subject
 from grn.quant.report.verdict import FEW_TRADES, decision, evidence, headline
 from grn.quant.result import SweepResult
-from grn.quant.validate.validation import Validation
+from grn.quant.validation import Validation
 
 
 def decided(validation: Validation, decision: Literal["pass", "weak", "reject"]) -> Validation:
@@ -64,6 +64,6 @@ def test_few_trades_are_said_beside_the_verdict(result: SweepResult, validation:
 
 def test_numbers_of_the_verdict_are_grouped(validation: Validation) -> None:
     """Thousands are separated, and thousands of years have no tenths."""
-    verdict = dataclasses.replace(validation.verdict, years_held=97.96, years_needed=13085.04, trials=12345)
+    verdict = dataclasses.replace(validation.verdict, years_held=97.96, years_needed=13085.04, counted=12345)
     said = dict(evidence(dataclasses.replace(validation, verdict=verdict)))
     assert (said["Years held"], said["Years needed"], said["Trials counted"]) == ("98.0", "13,085", "12,345")

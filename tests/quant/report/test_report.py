@@ -21,14 +21,14 @@ from grn.quant.strategy.expr import param
 from grn.quant.strategy.strategy import Strategy
 from grn.quant.strategy.words import close, col
 from grn.quant.sweep import backtest, sweep
-from grn.quant.validate.validation import Validation
+from grn.quant.validation import Validation
 from tests.quant.markets import cross, random_walk, two_walks
 
 LOADING = ("src", "srcset", "data", "poster", "background")
 VOID = {"meta", "link", "br", "img", "path", "circle"}
 HEADS = [
-    "Is it luck?", "Equity", "Monthly returns", "Trades", "Parameters", "Metrics", "Costs",
-    "How to reproduce it",
+    "Is it luck?", "Does choosing help?", "Equity", "Monthly returns", "Trades", "Parameters", "Metrics",
+    "Costs", "Robustness", "How to reproduce it",
 ]  # fmt: skip
 
 
@@ -99,7 +99,7 @@ def test_sections_come_in_the_order_of_an_argument(page: str) -> None:
 def test_every_figure_says_its_conclusion_in_words(page: str) -> None:
     """Each figure has a caption and a description for those who do not see it."""
     outline = Outline(page)
-    assert outline.captions == len(outline.pictures) >= 6
+    assert outline.captions == len(outline.pictures) >= 10
     assert all(len(text) > 40 for text in outline.pictures)
 
 

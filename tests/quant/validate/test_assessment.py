@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from grn.kit.errors import UsageError
-from grn.quant.validate.assessment import Assessment, assess, decide, say_change
+from grn.quant.validate.assessment import assess, compare
 from grn.quant.validate.clusters import MOST
+from grn.quant.validate.reasons import say_change
 from grn.quant.validate.sharpe import deflated_sharpe_ratio, expected_max_sharpe
+from grn.quant.validate.verdict import Assessment, Noise, decide
 
 YEAR = 252.0
 QUICK = {"ppy": YEAR, "resamples": 300, "blocks": 8}
@@ -79,9 +81,14 @@ def test_clones_do_not_help_either():
         ({"effective_dsr": 0.94}, "weak"),
         ({"effective_dsr": 0.89}, "reject"),
         ({"effective_dsr": math.nan}, "reject"),
-        ({"noise_p": 0.05}, "pass"),
-        ({"noise_p": 0.06}, "weak"),
-        ({"noise_p": 0.11}, "reject"),
+        ({"noise": Noise(99, 0.5, 0.9, 4, 0.05)}, "pass"),
+        ({"noise": Noise(99, 0.5, 0.9, 5, 0.06)}, "weak"),
+        ({"noise": Noise(99, 0.5, 0.9, 9, 0.10)}, "weak"),
+        ({"noise": Noise(99, 0.5, 0.9, 10, 0.11)}, "reject"),
+        ({"noise": Noise(18, 0.5, 0.9, 0, 1 / 19)}, "weak"),
+        ({"noise": Noise(5, 0.5, 0.9, 0, 1 / 6)}, "weak"),
+        ({"noise": Noise(5, 0.5, 0.9, 1, 2 / 6)}, "reject"),
+        ({"noise": Noise(0, math.nan, math.nan, 0, math.nan)}, "weak"),
         ({"loss": 0.5}, "pass"),
         ({"loss": 0.51}, "weak"),
         ({"loss": math.nan}, "weak"),
@@ -112,9 +119,33 @@ def test_every_answer_is_needed(change: dict[str, float], decision: str):
 def test_shuffled_sweeps_are_ranked():
     """The winner is one more draw; a sweep in which nothing traded is none."""
     x = _trials(edge=2.5)
-    assert math.isnan(assess(x, **QUICK).noise_p)
-    assert assess(x, null_best=[0.1, math.nan, 99.0, 0.3], **QUICK).noise_p == 0.5
-    assert math.isnan(assess(x, null_best=[math.nan], **QUICK).noise_p)
+    assert assess(x, **QUICK).noise is None
+    assert assess(x, null_best=[0.1, math.nan, 99.0, 0.3], **QUICK).noise == Noise(3, 0.3, 99.0, 1, 0.5)
+    empty = assess(x, null_best=[math.nan], **QUICK).noise
+    assert empty is not None
+    assert (empty.shuffles, math.isnan(empty.p_value)) == (0, True)
+    assert compare(0.3, [0.1, 0.3]).reached == 1
+
+
+def test_too_few_shuffles_say_how_many_are_needed():
+    """Below 19 no p-value reaches 0.05: the other three answers alone are never a pass."""
+    found = assess(_trials(edge=2.5), null_best=[0.1] * 18, **QUICK)
+    assert found.decision == "weak"
+    assert found.change.startswith("at least 19 shuffled sweeps")
+
+
+def test_a_winner_may_be_named_and_have_bars_of_its_own():
+    """Its own Sharpe ratio, length and moments come from its series; the table is the trials'."""
+    x = _trials(edge=2.5)
+    own = x[1000:, 3]
+    found = assess(x, best=3, series=own, **QUICK)
+    assert (found.best, found.years_held) == (3, pytest.approx(1520 / YEAR))
+    assert found.sharpe == pytest.approx(own.mean() / own.std(ddof=1) * math.sqrt(YEAR), rel=1e-12)
+    assert found.superiority.p_value == assess(x, **QUICK).superiority.p_value
+    x[:, 3] = 0.0
+    assert assess(x, best=3, **QUICK).decision == "reject"
+    with pytest.raises(UsageError):
+        assess(x, best=60, **QUICK)
 
 
 def test_undefined_trials_count_and_cannot_win():
@@ -169,11 +200,11 @@ def test_the_text_says_why():
     """The three facts, with their bounds, and what would change it."""
     lines = assess(_trials(edge=2.5), counted=1000, **QUICK).lines()
     assert lines[0] == "verdict   PASS"
-    assert lines[2] == "trials    1,000 counted, worth 1,000 independent ones"
+    assert lines[2] == "trials    1,000 counted on this data, worth 1,000 independent ones"
     assert "deflated probability" in lines[3]
-    assert "p = 0.0033 <= 0.05" in lines[4]
+    assert "p = 0.003 <= 0.05" in lines[4]
     assert "70 splits" in lines[5]
-    assert lines[6].startswith("to change more than ")
+    assert lines[7].startswith("to change more than ")
 
 
 def test_the_json_is_plain_and_whole():

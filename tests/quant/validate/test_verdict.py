@@ -1,181 +1,97 @@
-"""The verdict: its thresholds, what it says, and that it never passes what it cannot judge."""
+"""What a verdict says: lines that a person reads, and plain values."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
-from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 from grn.kit.canonical import canonical_json
-from grn.quant.validate.verdict import TrialStats, Verdict, judge, luck_variance
-
-NAN = math.nan
-
-
-@dataclass(frozen=True)
-class Count:
-    n: int = 100
-    widest_variance: float = NAN
-    watermark: int = 7
+from grn.quant.validate.assessment import assess
+from grn.quant.validate.reasons import give_reasons, say_change
+from grn.quant.validate.verdict import Assessment, Noise, decide
 
 
-# The worked example of Bailey & López de Prado (2014), see test_sharpe.
-WINNER = TrialStats("sma 12/80", 2.5 / math.sqrt(250.0), 1250, -3.0, 10.0, 250.0, 120, 0.5 / 250.0)
-QUIET = np.linspace(0.2, 1.2, 99)
-"""Ninety-nine shuffled sweeps, none of which comes near the winner."""
+@pytest.fixture(scope="module")
+def found() -> Assessment:
+    """Ten years of noise with one edge, judged with four shuffled sweeps."""
+    x = np.random.default_rng(0).normal(0.0, 0.01, (2520, 30))
+    x[:, 7] += 0.01 * 2.5 / math.sqrt(252)
+    return assess(x, ppy=252.0, resamples=300, blocks=8, counted=4000, null_best=[0.2, 0.4, 0.6, 0.8])
 
 
-def _judge(
-    winner: TrialStats = WINNER, count: Count | None = None, null_best: np.ndarray | None = QUIET
-) -> Verdict:
-    return judge(winner=winner, trials=count or Count(), null_best=null_best)
+def _changed(found: Assessment, **change: object) -> Assessment:
+    """The assessment with other numbers, decided and worded anew."""
+    other = dataclasses.replace(found, **change)  # type: ignore[arg-type]
+    other = dataclasses.replace(other, decision=decide(other))
+    return dataclasses.replace(other, reasons=give_reasons(other), change=say_change(other))
 
 
-def test_the_papers_example_is_weak():
-    """DSR 0.9003968345 (Bailey & López de Prado 2014) is above 0.90 and below 0.95; 46 trials would pass."""
-    verdict = _judge()
-    assert verdict.decision == "weak"
-    assert verdict.dsr == pytest.approx(0.9003968345, abs=1e-10)
-    assert verdict.luck == pytest.approx(0.1131720 * math.sqrt(250.0), abs=1e-6)
-    assert verdict.sharpe == pytest.approx(2.5, rel=1e-15)
-    assert (verdict.trials, verdict.trials_allowed, verdict.watermark) == (100, 46, 7)
-    assert verdict.years_held == 5.0
-    assert verdict.years_needed > 5.0
-    assert (verdict.noise.p_value, verdict.noise.reached) == (0.01, 0)
-
-
-@pytest.mark.parametrize(
-    ("trials", "reaching", "decision"),
-    [
-        (46, 4, "pass"),
-        (47, 4, "weak"),
-        (46, 5, "weak"),
-        (46, 9, "weak"),
-        (46, 10, "reject"),
-        (100, 0, "weak"),
-        (101, 0, "reject"),
-        (100_000, 0, "reject"),
-    ],
-)
-def test_both_answers_are_needed(trials: int, reaching: int, decision: str):
-    """46 trials are the most at 95 % and 100 at 90 %; 4 of 99 shuffles are p = 0.05 and 9 are p = 0.10."""
-    null_best = QUIET.copy()
-    null_best[:reaching] = 2.6
-    assert _judge(count=Count(trials), null_best=null_best).decision == decision
-
-
-@pytest.mark.parametrize("null_best", [None, np.array([]), np.full(18, 0.5)])
-def test_nothing_passes_without_enough_shuffles(null_best: np.ndarray | None):
-    """Below 19 shuffles no p-value reaches 0.05: the deflated Sharpe ratio alone is never a pass."""
-    verdict = _judge(count=Count(2), null_best=null_best)
-    assert verdict.decision == "weak"
-    assert "19 shuffled sweeps" in verdict.change
-
-
-def test_few_shuffles_that_reach_the_winner_reject():
-    """Two of five noise sweeps as good as the winner are evidence enough against it."""
-    verdict = _judge(count=Count(2), null_best=np.array([0.5, 0.6, 0.7, 2.6, 2.7]))
-    assert (verdict.decision, verdict.noise.p_value) == ("reject", 0.5)
-
-
-def test_a_tie_counts_for_noise():
-    """A shuffled sweep that equals the winner has reached it."""
-    assert _judge(null_best=np.full(4, WINNER.sharpe_per_period * math.sqrt(250.0))).noise.reached == 4
-
-
-def test_a_shuffled_sweep_without_a_sharpe_ratio_is_no_evidence():
-    """NaN is a sweep in which nothing traded: it is left out, and fifty of them let nothing pass."""
-    noise = _judge(null_best=np.array([NAN, 0.5, 0.7])).noise
-    assert (noise.shuffles, noise.reached, noise.p_value) == (2, 0, pytest.approx(1 / 3))
-    assert (noise.median, noise.highest) == (0.6, 0.7)
-    empty = _judge(count=Count(2), null_best=np.full(50, NAN))
-    assert empty.decision == "weak"
-    assert math.isnan(empty.noise.p_value)
-
-
-def test_the_spread_of_luck_never_falls_and_never_explodes():
-    """Own search, at least what was seen before, which counts up to the spread of no skill.
-
-    By hand for 101 bars, whose sampling variance is 1/100.
-    """
-    assert luck_variance(0.02, NAN, 101) == 0.02
-    assert luck_variance(0.001, 0.004, 101) == 0.004
-    assert luck_variance(0.004, 0.001, 101) == 0.004
-    assert luck_variance(0.001, 9.0, 101) == 0.01
-    assert luck_variance(NAN, NAN, 101) == 0.01
-    assert luck_variance(0.0, NAN, 101) == 0.0
-    assert math.isnan(luck_variance(0.1, 0.1, 1))
-
-
-@pytest.mark.parametrize(
-    "winner",
-    [
-        replace(WINNER, sharpe_per_period=NAN),
-        replace(WINNER, skew=NAN),
-        replace(WINNER, kurtosis=NAN),
-        replace(WINNER, n_bars=1),
-        replace(WINNER, n_bars=0),
-    ],
-)
-def test_what_cannot_be_judged_is_rejected(winner: TrialStats):
-    """No Sharpe ratio, no moments or no bars: reject, with text and JSON that still work."""
-    verdict = _judge(winner=winner)
-    assert verdict.decision == "reject"
-    assert len(verdict.lines()) <= 8
-    json.dumps(verdict.to_dict(), allow_nan=False)
-
-
-def test_no_trial_counted_is_rejected():
-    """A ledger that knows of no trial has not seen the winner either."""
-    assert _judge(count=Count(0, NAN)).decision == "reject"
-
-
-def test_without_a_variance_the_sampling_error_stands_in():
-    """Several trials of which fewer than two had a Sharpe ratio: 1 / (n - 1) is the variance without
-    skill.
-    """
-    expected = _judge(count=Count(10, 1.0 / 1249.0))
-    assert _judge(count=Count(10, NAN)) == expected
-
-
-def test_a_winner_below_luck_needs_forever():
-    """No number of years lifts a Sharpe ratio above a larger one."""
-    verdict = _judge(winner=replace(WINNER, sharpe_per_period=0.05))
-    assert verdict.years_needed == math.inf
-    assert "no number of years" in verdict.reasons[2]
-    assert verdict.to_dict()["years_needed"] == "Infinity"
-
-
-def test_years_needed_agree_with_the_deflated_sharpe_ratio():
-    """DSR is at 95 % exactly when the data held is at least the data needed."""
-    for trials in range(2, 200):
-        verdict = _judge(count=Count(trials))
-        assert (verdict.dsr >= 0.95) == (verdict.years_held >= verdict.years_needed)
-        assert (verdict.dsr >= 0.95) == (verdict.trials <= verdict.trials_allowed)
-
-
-def test_the_text_is_short_and_says_why():
-    """The whole text of the paper's example."""
-    assert _judge().lines() == [
+def test_the_text_is_short_and_says_why(found: Assessment):
+    """The whole text, with numbers set by hand."""
+    cscv = dataclasses.replace(found.overfitting, loss=0.125, pbo=0.2, logits=np.zeros(70))
+    spa = dataclasses.replace(found.superiority, peaks=np.full((300, 3), -1.0))
+    noise = Noise(99, 0.7, 1.2, 0, 0.01)
+    one = _changed(
+        found, sharpe=2.5, adjusted_sharpe=2.4, psr=1.0, counted=4000, effective=100.4, effective_luck=1.79,
+        effective_dsr=0.9004, dsr=0.61, years_held=5.0, years_needed=8.2, trials_allowed=46, superiority=spa,
+        overfitting=cscv, noise=noise,
+    )  # fmt: skip
+    assert one.lines(winner="sma 12/80", trades=120) == [
         "verdict   WEAK: sma 12/80",
-        "winner    Sharpe 2.50 a year from 120 trades; above 0 with probability 1.0000, above luck 0.9004",
-        "trials    100 counted on this data (ledger watermark 7)",
-        "because   luck in 100 trials: Sharpe 1.79; the winner 2.50: deflated probability 0.9004 < 0.95",
-        "because   best on shuffled bars: Sharpe 0.70 (median) to 1.20; "
-        "0 of 99 reached 2.50: p = 0.010 <= 0.05",
-        "because   5.0 years of data held, 8.2 needed to tell this Sharpe ratio from luck at 95 %",
-        "to change 3.2 more years at this Sharpe ratio, or a search of at most 46 trials instead of 100",
+        "winner    Sharpe 2.50 a year from 120 trades, 2.40 with its autocorrelation; "
+        "above 0 with probability 1.0000",
+        "trials    4,000 counted on this data, worth 100 independent ones",
+        "because   luck in 4,000 trials, worth 100 independent: Sharpe 1.79; the winner 2.50: "
+        "deflated probability 0.9004 < 0.95",
+        "because   the best of these trials, resampled without skill: p = 0.003 <= 0.05; "
+        "best on shuffled bars 0.70 (median) to 1.20, 0 of 99 reached 2.50: p = 0.010 <= 0.05",
+        "because   chosen on half of the bars, the best loses on the others in 12.5% <= 50% of 70 splits "
+        "(overfitting 20.0%)",
+        "length    5.0 years of data held, 8.2 needed to tell this Sharpe ratio from luck at 95 %",
+        "to change 3.2 more years at this Sharpe ratio, or a search of at most 46 trials instead of 4,000",
     ]
 
 
-def test_the_json_is_canonical():
-    """`to_dict` holds plain values that the ledger can hash, and all of the verdict."""
-    verdict = _judge(count=Count(2), null_best=None)
-    plain = verdict.to_dict()
+def test_few_trades_are_said(found: Assessment):
+    """Fewer than 30 are "only"; one is no plural; unknown are not mentioned."""
+    said = [found.lines(trades=n)[1] for n in (29, 30, 1, None)]
+    assert ["from only 29 trades" in said[0], "from 30 trades" in said[1]] == [True, True]
+    assert ["from only 1 trade," in said[2], "from" in said[3]] == [True, False]
+
+
+def test_a_winner_below_luck_needs_forever(found: Assessment):
+    """No number of years lifts a Sharpe ratio above a larger one."""
+    one = _changed(found, effective_dsr=0.4, years_needed=math.inf)
+    assert one.decision == "reject"
+    assert "no number of years" in one.lines()[-2]
+    assert "far smaller search" in one.change
+    assert one.to_dict()["years_needed"] == "Infinity"
+
+
+def test_years_needed_and_trials_allowed_agree_with_the_decision():
+    """The deflated probability is at 95 % exactly when the data held is at least the data needed, and when no
+    more trials were counted than are allowed.
+    """
+    x = np.random.default_rng(1).normal(0.0, 0.01, (2520, 4))
+    x[:, 2] += 0.01 * 1.45 / math.sqrt(252)
+    held = []
+    for counted in (4, 8, 16, 32, 64, 128, 256, 1024, 10**5):
+        one = assess(x, ppy=252.0, resamples=20, blocks=4, counted=counted)
+        held.append(one.effective_dsr >= 0.95)
+        assert held[-1] == (one.years_held >= one.years_needed)
+        assert held[-1] == (one.counted <= one.trials_allowed)
+    assert held == sorted(held, reverse=True)
+    assert len(set(held)) == 2
+
+
+def test_the_plain_form_is_canonical(found: Assessment):
+    """`to_dict` holds plain values that the ledger can hash, all numbers of the assessment among them."""
+    plain = found.to_dict()
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain
-    assert canonical_json(plain) == canonical_json(verdict.to_dict())
-    assert set(plain) == set(Verdict.__dataclass_fields__)
-    assert plain["noise"]["p_value"] == "NaN"  # type: ignore[index]
+    assert canonical_json(plain) == canonical_json(found.to_dict())
+    assert set(plain) == set(Assessment.__dataclass_fields__)
+    assert plain["noise"]["reached"] == 0  # type: ignore[index]

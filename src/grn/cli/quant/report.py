@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from grn.cli.quant.tables import check_output
-from grn.cli.quant.verdicts import judge_with_progress, recall, shuffle_options
+from grn.cli.quant.verdicts import judge_with_progress, open_known_ledger, recall, shuffle_options
 
 
 @click.command()
@@ -24,10 +24,11 @@ def report(run: str, output: Path | None, shuffles: int, block: int, seed: int) 
     the run: the same run gives the same bytes.
     """
     check_output(output)
-    result = recall(run)
-    # A strategy's name is any text: what has a meaning in paths is replaced.
-    name = re.sub(r"[^\w.-]+", "_", result.strategy.name).strip("._") or "report"
-    path = output or Path(f"{name}.html")
-    check_output(path)
-    validation = judge_with_progress(result, shuffles=shuffles, block=block, seed=seed)
+    with open_known_ledger() as ledger:
+        result = recall(run, ledger)
+        # A strategy's name is any text: what has a meaning in paths is replaced.
+        name = re.sub(r"[^\w.-]+", "_", result.strategy.name).strip("._") or "report"
+        path = output or Path(f"{name}.html")
+        check_output(path)
+        validation = judge_with_progress(result, ledger, shuffles=shuffles, block=block, seed=seed)
     click.echo(str(result.report(path, validation=validation)))

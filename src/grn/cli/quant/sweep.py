@@ -109,9 +109,10 @@ def sweep(
     if output is not None:
         save_frame(result.frame, output)
     if report is not None:
-        from grn.cli.quant.verdicts import judge_with_progress
+        from grn.cli.quant.verdicts import judge_with_progress, open_known_ledger
 
-        validation = judge_with_progress(result)
+        with open_known_ledger() as ledger:
+            validation = judge_with_progress(result, ledger)
         result.report(report, validation=validation)
         click.echo(f"report {report}: {validation.decision}", file=sys.stderr)
     rows = top_rows(result, order, top, min_trades)

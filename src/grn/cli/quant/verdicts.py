@@ -11,8 +11,9 @@ import click
 from grn.kit.errors import UsageError
 
 if TYPE_CHECKING:
+    from grn.ledger import Ledger
     from grn.quant.result import SweepResult
-    from grn.quant.validate.validation import Validation
+    from grn.quant.validation import Validation
 
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
@@ -34,7 +35,7 @@ def shuffle_options(command: _Command) -> _Command:
 
 
 def judge_with_progress(
-    result: SweepResult, *, shuffles: int = 50, block: int = 20, seed: int = 0
+    result: SweepResult, ledger: Ledger, *, shuffles: int = 50, block: int = 20, seed: int = 0
 ) -> Validation:
     """Judge a sweep's winner; shuffled sweeps are counted on a terminal's stderr."""
     from grn.kit.progress import Progress
@@ -42,23 +43,29 @@ def judge_with_progress(
 
     with Progress("shuffled sweeps", shuffles, unit="sweeps") as progress:
         return validate(
-            result, shuffles=shuffles, block=block, seed=seed, progress=lambda _: progress.advance(1)
-        )
+            result, shuffles=shuffles, block=block, seed=seed, ledger=ledger,
+            progress=lambda _: progress.advance(1),
+        )  # fmt: skip
 
 
-def recall(run: str) -> SweepResult:
-    """Replay a recorded run from the node's ledger; a difference from the record is said on stderr."""
-    from grn.kit.config import load_settings
+def open_known_ledger() -> Ledger:
+    """Open the node's ledger, which has to be there: a wrong home makes no new one."""
     from grn.kit.paths import ledger_dir
     from grn.ledger import Ledger
-    from grn.quant.replay import replay
 
     if not Ledger.exists(ledger_dir()):
         raise UsageError(
             "there is no ledger yet", seen=str(ledger_dir()), hint="name its home: grn --home DIR quant ..."
         )
-    with Ledger.open(ledger_dir()) as ledger:
-        again = replay(ledger, run, memory_gib=load_settings().memory_gib)
+    return Ledger.open(ledger_dir())
+
+
+def recall(run: str, ledger: Ledger) -> SweepResult:
+    """Replay a recorded run; a difference from the record is said on stderr."""
+    from grn.kit.config import load_settings
+    from grn.quant.replay import replay
+
+    again = replay(ledger, run, memory_gib=load_settings().memory_gib)
     if not again.same:
         changes = ", ".join(f"{k} {then} -> {now}" for k, (then, now) in again.changed.items()) or "none"
         click.echo(

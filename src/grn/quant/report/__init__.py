@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from grn.quant.result import SweepResult
-    from grn.quant.validate.validation import Validation
+    from grn.quant.validation import Validation
 
 
 def write_report(

@@ -137,7 +137,7 @@ def metrics(one: Subject) -> str:
 def expenses(one: Subject) -> str:
     """What costs took, and the same with other costs."""
     charged = one.result.rules.costs
-    paid, scenarios = costs.add_up(one.path), costs.vary(one)
+    paid, scenarios = costs.add_up(one.path), one.scenarios
     free, final = scenarios[0].final, float(one.path.equity[-1])
     text = "No costs were charged." if charged == Costs() else (
         f"Fees and slippage of {money(paid.fees + paid.slippage)} were paid. Without them the account "
@@ -155,7 +155,8 @@ def expenses(one: Subject) -> str:
     tallies = one.path.tallies
     short = [("Entries rejected", "rejected"), ("Entries cut", "cut")]
     numbers += [(name, f"{tallies[key]:,.0f}", "") for name, key in short if tallies.get(key, 0.0) > 0.0]
-    return f"<p>{text}</p>\n{tables.strip(numbers)}\n{tables.scenarios_table(scenarios)}"
+    table = tables.scenarios_table(scenarios, free=charged == Costs())
+    return f"<p>{text}</p>\n{tables.strip(numbers)}\n{table}"
 
 
 def _periods(one: Subject) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from grn.quant.engine.path import Path, trace
-from grn.quant.metrics.from_returns import path_metrics
-from grn.quant.metrics.registry import METRICS
-from grn.quant.report.subject import Subject
-from grn.quant.strategy.costs import Costs
+from grn.quant.engine.path import Path
+from grn.quant.report.numbers import percent
+from grn.quant.stress import Scenario
 
 
 @dataclass(frozen=True)
@@ -21,17 +19,6 @@ class Paid:
     traded: float
     fees: float
     slippage: float
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """The row run again with other costs and everything else the same."""
-
-    name: str
-    costs: Costs
-    final: float
-    total_return: float
-    sharpe: float
 
 
 def add_up(path: Path) -> Paid:
@@ -46,39 +33,12 @@ def add_up(path: Path) -> Paid:
     return Paid(len(np.unique(path.legs[:, 1])), float(value.sum()), float(fees.sum()), float(slipped.sum()))
 
 
-def vary(subject: Subject) -> tuple[Scenario, ...]:
-    """Run the row without costs, as it was, and with twice the costs (0.1 % per order if it had none).
-
-    These are not trials: nothing is chosen by them.
-    """
-    costs = subject.result.rules.costs
-    free = costs == Costs()
-    more = Costs(fee=0.001) if free else _times(costs, 2.0)
-    scenarios = [_run(subject, "Without costs", Costs())]
-    if not free:
-        scenarios.append(_run(subject, "As tested", costs))
-    if more is not None:
-        scenarios.append(_run(subject, "With a fee of 0.1 %" if free else "With twice the costs", more))
-    return tuple(scenarios)
-
-
-def _times(costs: Costs, k: float) -> Costs | None:
-    rates = (costs.fee, costs.slippage, *(rate for _, rate in costs.tiers))
-    if max(rates) * k >= 1.0:
-        return None
-    scaled = {f.name: getattr(costs, f.name) * k for f in fields(costs) if f.name != "tiers"}
-    return Costs(**scaled, tiers=tuple((start, rate * k) for start, rate in costs.tiers))
-
-
-def _run(subject: Subject, name: str, costs: Costs) -> Scenario:
-    result = subject.result
-    rules = replace(result.rules, costs=costs)
-    same = costs == result.rules.costs
-    path = subject.path if same else trace(
-        subject.strategy, subject.bars, rules, result.grid.binding(subject.combination)
-    )  # fmt: skip
-    found = path_metrics(
-        path.returns, path.equity, initial=rules.cash, ppy=result.ppy,
-        metrics=(METRICS["total_return"], METRICS["sharpe"]),
-    )  # fmt: skip
-    return Scenario(name, costs, float(path.equity[-1]), found["total_return"], found["sharpe"])
+def name_scenario(scenario: Scenario, *, free: bool) -> str:
+    """How a row of the table of scenarios is called; `free` where the run had no costs."""
+    if scenario.factor == 0.0:
+        return "As tested, without costs" if free else "Without costs"
+    if free:
+        return f"With a fee of {percent(scenario.costs.fee)}"
+    return {1.0: "As tested", 2.0: "With twice the costs"}.get(
+        scenario.factor, f"With {scenario.factor:g} times the costs"
+    )

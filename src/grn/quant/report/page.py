@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import Final
 
 from grn.kit.versions import grn_version
-from grn.quant.report import account, proof, surroundings, verdict
+from grn.quant.report import account, choice, proof, surroundings, verdict
 from grn.quant.report.numbers import count
 from grn.quant.report.palette import DARK, LIGHT
 from grn.quant.report.slots import embed
@@ -83,17 +83,19 @@ def render(one: Subject, *, title: str, command: str | None = None) -> str:
 
     sections = [
         ("verdict", "Is it luck?", verdict.opening(one)),
+        ("choosing", "Does choosing help?", choice.choosing(one)),
         ("equity", "Equity", account.equity(one)),
         ("months", "Monthly returns", account.months(one)),
         ("trades", "Trades", account.trading(one)),
         ("parameters", "Parameters", surroundings.parameters(one)),
         ("metrics", "Metrics", account.metrics(one)),
         ("costs", "Costs", account.expenses(one)),
+        ("robustness", "Robustness", choice.robustness(one)),
         ("proof", "How to reproduce it", proof.proof(one, command)),
     ]
     if one.validation is None:
         # Without a verdict the equity curve opens the page, and the note on the verdict follows it.
-        sections[:2] = sections[1::-1]
+        sections.insert(0, sections.pop(2))
     kept = [section for section in sections if section[2]]
     return _PAGE.format(
         policy=POLICY,

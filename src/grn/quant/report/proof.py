@@ -42,7 +42,7 @@ def _names(one: Subject) -> list[tuple[str, str]]:
         names.append(
             (
                 "Verdict",
-                f"{count(v.verdict.trials, 'trial')} counted; {count(v.shuffles, 'shuffle')} in blocks of "
+                f"{count(v.verdict.counted, 'trial')} counted; {count(v.shuffles, 'shuffle')} in blocks of "
                 f"{count(v.block, 'bar')}, seed {v.seed}",
             )
         )

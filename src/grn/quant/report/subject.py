@@ -14,6 +14,7 @@ from grn.kit.errors import UnsupportedError, UsageError
 from grn.quant.engine.portfolio.path import PortfolioPath
 from grn.quant.metrics.from_returns import equity_returns, path_metrics
 from grn.quant.strategy.weights import Weights
+from grn.quant.stress import Scenario, stress
 
 if TYPE_CHECKING:
     import polars as pl
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from grn.quant.result import SweepResult
     from grn.quant.schema import Bars
     from grn.quant.strategy.strategy import Strategy
-    from grn.quant.validate.validation import Validation
+    from grn.quant.validation import Validation
 
 Array = npt.NDArray[np.float64]
 
@@ -95,6 +96,12 @@ class Subject:
         return self.result.details(self.row)
 
     @cached_property
+    def scenarios(self) -> tuple[Scenario, ...]:
+        """The row with other costs."""
+        known = self.validation.examination if self.validation is not None and self.is_winner else None
+        return stress(self.result, self.row) if known is None else known.stress
+
+    @cached_property
     def hold(self) -> Array:
         """Equity of buy-and-hold beside the row: float64 [T]."""
         return buy_and_hold(self.path.close, self.result.rules.cash)
@@ -150,11 +157,11 @@ def choose_subject(
     UnsupportedError : the sweep is one of target weights (from `Subject`).
     """
     if validation is not None and (
-        validation.row >= len(result) or result.label(validation.row) != validation.verdict.winner
+        validation.row >= len(result) or result.label(validation.row) != validation.winner
     ):
         raise UsageError(
             "the validation is not of this sweep",
-            seen=f"winner {validation.verdict.winner}",
+            seen=f"winner {validation.winner}",
             hint="validate this result, or leave the validation out",
         )
     if row is None:

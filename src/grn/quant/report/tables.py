@@ -11,11 +11,12 @@ import numpy as np
 
 from grn.quant.metrics.registry import METRICS
 from grn.quant.report import mathml
-from grn.quant.report.costs import Scenario
+from grn.quant.report.costs import name_scenario
 from grn.quant.report.months import Months
 from grn.quant.report.numbers import MISSING, money, percent, plain, show
 from grn.quant.report.subject import Subject
 from grn.quant.schema.stamps import stamp
+from grn.quant.stress import Scenario
 
 if TYPE_CHECKING:
     import datetime
@@ -156,9 +157,12 @@ def trades_table(frame: pl.DataFrame, *, daily: bool) -> str:
     return table(head, rows, name="Trades", text=(1, 2, 4))
 
 
-def scenarios_table(scenarios: Sequence[Scenario]) -> str:
-    """The row with other costs."""
-    rows = [[escape(s.name), money(s.final), percent(s.total_return), plain(s.sharpe)] for s in scenarios]
+def scenarios_table(scenarios: Sequence[Scenario], *, free: bool) -> str:
+    """The row with other costs; `free` where the run had none."""
+    rows = [
+        [escape(name_scenario(s, free=free)), money(s.final), percent(s.total_return), plain(s.sharpe)]
+        for s in scenarios
+    ]
     return table(["", "Final equity", "Total return", "Sharpe ratio"], rows, name="The same with other costs")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from html import escape
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -13,7 +13,9 @@ from grn.quant.report.figures.luck import null_distribution, trials
 from grn.quant.report.numbers import count, percent, plain
 from grn.quant.report.slots import place
 from grn.quant.report.subject import Subject, best_row
-from grn.quant.validate.validation import Validation
+
+if TYPE_CHECKING:
+    from grn.quant.validation import Validation
 
 _SAID: Final = {
     "pass": ("Pass", "The winner stands out from luck."),
@@ -76,13 +78,14 @@ def decision(one: Subject, validation: Validation) -> str:
     few = f'<p class="few">{few}.</p>\n' if few else ""
     reasons = "".join(f"<li>{escape(_sentence(reason))}</li>" for reason in verdict.reasons)
     other = "" if one.is_winner else (
-        f'<p class="note">The verdict is about the winner, {escape(verdict.winner)}. '
+        f'<p class="note">The verdict is about the winner, {escape(validation.winner)}. '
         f"The rest of this page shows {escape(one.label)}.</p>"
     )  # fmt: skip
+    winner = escape(validation.winner)
     return (
         f'<div class="decision {validation.decision}">\n'
         f'<p class="word"><span class="mark" aria-hidden="true"></span>{word}</p>\n'
-        f'<p class="sentence">{escape(sentence)}</p>\n{few}<p class="subject">{escape(verdict.winner)}</p>\n'
+        f'<p class="sentence">{escape(sentence)}</p>\n{few}<p class="subject">{winner}</p>\n'
         f"<ol>{reasons}</ol>\n"
         f"<h3>What would change it</h3>\n<p>{escape(_sentence(verdict.change))}</p>\n{other}</div>"
     )
@@ -90,8 +93,11 @@ def decision(one: Subject, validation: Validation) -> str:
 
 def caption(validation: Validation) -> str:
     """What the opening figure shows, in words (plain text)."""
-    verdict, noise = validation.verdict, validation.verdict.noise
-    luck = f"{count(verdict.trials, 'trial')} without skill is expected at {plain(verdict.luck)}."
+    verdict, noise = validation.verdict, validation.noise
+    luck = (
+        f"{count(verdict.counted, 'trial')} without skill, worth {verdict.effective:,.0f} independent, is "
+        f"expected at {plain(verdict.effective_luck)}."
+    )
     if not np.isfinite(validation.null_best).any():
         shuffled = "was not repeated" if not noise.shuffles else "found no Sharpe ratio"
         return (
@@ -111,11 +117,12 @@ def caption(validation: Validation) -> str:
 def evidence(validation: Validation) -> list[tuple[str, str]]:
     """The verdict's numbers (pairs of plain text)."""
     verdict = validation.verdict
-    p = verdict.noise.p_value
+    p, skill = validation.noise.p_value, verdict.superiority.p_value
     return [
         ("Sharpe above 0", plain(verdict.psr, 4)),
-        ("Sharpe above luck", plain(verdict.dsr, 4)),
-        ("Trials counted", f"{verdict.trials:,}"),
+        ("Sharpe above luck", plain(verdict.effective_dsr, 4)),
+        ("Trials counted", f"{verdict.counted:,}"),
+        ("p against no skill", plain(skill, 3)),
         ("p against shuffled", "not run" if math.isnan(p) else plain(p, 3)),
         ("Years held", _years(verdict.years_held)),
         ("Years needed", _years(verdict.years_needed)),

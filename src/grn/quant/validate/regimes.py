@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,9 @@ import numpy.typing as npt
 from grn.kit.errors import UsageError
 from grn.quant.validate.kernels import Integers
 from grn.quant.validate.returns import CONSTANT, Array, shape_of, sharpe_ratios
+
+REGIMES: Final = ("calm", "middling", "stormy")
+"""What three regimes are called."""
 
 
 @dataclass(frozen=True, slots=True)

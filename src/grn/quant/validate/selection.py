@@ -80,8 +80,11 @@ class Paths:
     sharpes: Array
 
 
-class _RunningSums:
-    """Sums of returns and squares from the first bar on, of trials that are defined on all bars."""
+class RunningSums:
+    """Sums of returns and squares from the first bar on, of trials that are defined on all bars.
+
+    Made of returns [bars, trials] once, they serve any number of walks and cross-validations.
+    """
 
     def __init__(self, returns: npt.ArrayLike) -> None:
         trials = keep_defined(returns)
@@ -119,7 +122,7 @@ class _RunningSums:
 
 
 def walk_forward(
-    returns: npt.ArrayLike, *, train: int, test: int, anchored: bool = False, purge: int = 0
+    returns: npt.ArrayLike | RunningSums, *, train: int, test: int, anchored: bool = False, purge: int = 0
 ) -> WalkForward:
     """Choose the best trial (by Sharpe ratio) on past bars, earn its returns on the next, and move on.
 
@@ -130,7 +133,7 @@ def walk_forward(
     train, test, anchored, purge
         See :func:`~grn.quant.validate.folds.walk_windows`.
     """
-    sums = _RunningSums(returns)
+    sums = returns if isinstance(returns, RunningSums) else RunningSums(returns)
     windows = walk_windows(sums.n_bars, train=train, test=test, anchored=anchored, purge=purge)
     found = [sums.choose([window.train]) for window in windows]
     earned = [sums.earn(place, *window.test) for (place, _), window in zip(found, windows, strict=True)]
@@ -144,7 +147,12 @@ def walk_forward(
 
 
 def cross_validate(
-    returns: npt.ArrayLike, *, n_folds: int = 12, n_test: int = 2, purge: int = 0, embargo: int = 0
+    returns: npt.ArrayLike | RunningSums,
+    *,
+    n_folds: int = 12,
+    n_test: int = 2,
+    purge: int = 0,
+    embargo: int = 0,
 ) -> Paths:
     """Choose on the training bars of every split, and put the test bars together to paths.
 
@@ -157,7 +165,7 @@ def cross_validate(
     n_folds, n_test, purge, embargo
         See :class:`~grn.quant.validate.folds.Folds`; (12, 2) has 66 splits and 11 paths.
     """
-    sums = _RunningSums(returns)
+    sums = returns if isinstance(returns, RunningSums) else RunningSums(returns)
     folds = Folds(sums.n_bars, n_folds, n_test, purge, embargo)
     found = [sums.choose(folds.train_runs(test)) for test in folds.tests()]
     bounds = folds.bounds()

@@ -6,15 +6,16 @@ import math
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 import plotly.graph_objects as go
 
-from grn.quant.report.figures.style import Array, axis, new_figure
+from grn.quant.report.figures.histogram import add_bars, cut
+from grn.quant.report.figures.style import axis, new_figure
 from grn.quant.report.palette import LIGHT as C
 
 if TYPE_CHECKING:
     from grn.quant.result import SweepResult
-    from grn.quant.validate.validation import Validation
+    from grn.quant.validate.verdict import Assessment
+    from grn.quant.validation import Validation
 
 
 def null_distribution(validation: Validation) -> go.Figure:
@@ -25,13 +26,13 @@ def null_distribution(validation: Validation) -> go.Figure:
     verdict = validation.verdict
     best = validation.null_best[np.isfinite(validation.null_best)]
     figure = new_figure("The winner against luck", height=420, bargap=0.08, hovermode="closest")
-    lines = [value for value in (verdict.sharpe, verdict.luck) if math.isfinite(value)]
+    lines = [value for value in (verdict.sharpe, verdict.effective_luck) if math.isfinite(value)]
     if len(best):
         edges = cut(best, breaks=verdict.sharpe)
         numbers, _ = np.histogram(best, edges)
         lines += [float(edges[0]), float(edges[-1])]
         reached = edges[:-1] >= verdict.sharpe
-        _add_bars(
+        add_bars(
             figure,
             edges,
             numbers,
@@ -41,8 +42,8 @@ def null_distribution(validation: Validation) -> go.Figure:
     _mark(
         figure,
         verdict.sharpe,
-        verdict.luck,
-        f"best of {verdict.trials:,} trials by luck: {verdict.luck:.2f}",
+        verdict.effective_luck,
+        _name_luck(verdict),
         lines,
     )
     figure.update_layout(
@@ -60,15 +61,15 @@ def trials(result: SweepResult, validation: Validation | None = None) -> go.Figu
     every = every[np.isfinite(every)]
     figure = new_figure("Every row of the sweep", height=420, bargap=0.02, hovermode="closest")
     best = float(every.max()) if len(every) else math.nan
-    luck = validation.verdict.luck if validation is not None else math.nan
+    luck = validation.verdict.effective_luck if validation is not None else math.nan
     lines = [luck] if math.isfinite(luck) else []
     if len(every):
         edges = cut(every, breaks=math.nan)
         numbers, _ = np.histogram(every, edges)
         lines += [float(edges[0]), float(edges[-1])]
-        _add_bars(figure, edges, numbers, np.zeros(len(numbers), dtype=np.bool_),
+        add_bars(figure, edges, numbers, np.zeros(len(numbers), dtype=np.bool_),
                   "%{y:,} rows<br>Sharpe %{customdata}<extra></extra>")  # fmt: skip
-    name = "" if validation is None else f"best of {validation.verdict.trials:,} trials by luck: {luck:.2f}"
+    name = "" if validation is None else _name_luck(validation.verdict)
     _mark(figure, best, luck, name, lines)
     figure.update_layout(
         xaxis=axis("Annualised Sharpe ratio", showgrid=False, showline=True,
@@ -78,51 +79,12 @@ def trials(result: SweepResult, validation: Validation | None = None) -> go.Figu
     return figure
 
 
-def cut(values: Array, *, breaks: float) -> Array:
-    """Edges of a histogram: a round width near half of Freedman and Diaconis' (1981), an edge at `breaks`.
-
-    The edge keeps values on both sides of it out of one bar; NaN asks for none.
-    """
-    low, high = float(values.min()), float(values.max())
-    quartiles = np.percentile(values, [25, 75])
-    width = float(quartiles[1] - quartiles[0]) / len(values) ** (1 / 3)
-    width = max(width, (high - low) / 80, 1e-9 * max(1.0, abs(high)))
-    if not high > low:
-        width = 0.05
-    step = 10.0 ** math.floor(math.log10(width))
-    width = step * next(k for k in (1.0, 2.0, 2.5, 5.0, 10.0) if k * step >= width * 0.999)
-    origin = breaks if math.isfinite(breaks) and low <= breaks <= high else math.floor(low / width) * width
-    first = origin - width * math.ceil((origin - low) / width - 1e-9)
-    number = math.floor((high - first) / width + 1e-9) + 1
-    edges: Array = origin + width * (
-        np.arange(number + 1, dtype=np.float64) + round((first - origin) / width)
-    )
-    # Rounding must not push the extremes over the outermost edges.
-    edges[0], edges[-1] = min(edges[0], low), max(edges[-1], high)
-    return edges
+def _name_luck(verdict: Assessment) -> str:
+    return f"luck of {verdict.effective:,.0f} independent trials: {verdict.effective_luck:.2f}"
 
 
 _LETTER: Final = 0.0145
 """Width of a letter of a label, as a share of the axis of a figure beside the verdict."""
-
-
-def _add_bars(
-    figure: go.Figure,
-    edges: Array,
-    numbers: npt.NDArray[np.int64],
-    reached: npt.NDArray[np.bool_],
-    hover: str,
-) -> None:
-    figure.add_bar(
-        x=(edges[:-1] + edges[1:]) / 2.0,
-        y=numbers.astype(np.float64),
-        width=np.diff(edges) * 0.94,
-        marker={"color": [C["warm"] if r else C["grey-soft"] for r in reached], "line": {"width": 0}},
-        customdata=[
-            f"{a:.2f} to {b:.2f}" for a, b in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
-        ],
-        hovertemplate=hover,
-    )
 
 
 def _mark(figure: go.Figure, winner: float, luck: float, luck_name: str, values: list[float]) -> None:
