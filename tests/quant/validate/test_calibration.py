@@ -17,13 +17,14 @@ from benchmarks.calibrate import (
     YEAR,
     Family,
     judge,
-    simulate,
+    simulate_coins,
+    sweep_crossings,
     upper_bound,
 )
 from tests.conftest import NIGHTLY
 
 NULLS = 500 if NIGHTLY else 5
-EDGED = 100 if NIGHTLY else 4
+EDGED = 50 if NIGHTLY else 4
 
 
 @pytest.mark.timeout(0 if NIGHTLY else 600)
@@ -51,20 +52,25 @@ def test_an_edge_of_two_is_found(family: Family):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_planted_strategy_has_the_sharpe_ratio_it_was_given(family: Family):
     """A true 2 over ten years: the mean of eight samples is within four standard errors of it."""
-    column = PLANTED if family == "crossings" else 0
     found = []
     for seed in range(8):
-        returns = simulate(family, 2.0, seed)
-        assert returns.shape == (BARS, TRIALS)
-        series = returns[:, column]
-        found.append(series.mean() / series.std() * math.sqrt(YEAR))
-    assert abs(float(np.mean(found)) - 2.0) < 4.0 / math.sqrt(8 * 10)
+        if family == "crossings":
+            result = sweep_crossings(2.0, seed)
+            assert (len(result), len(result.bars[0])) == (TRIALS, BARS)
+            assert result.grid.binding(PLANTED) == {"fast": 22.0, "slow": 98.0}
+            found.append(float(result.trial_sharpes[0][PLANTED]))
+        else:
+            returns = simulate_coins(2.0, seed)
+            assert returns.shape == (BARS, TRIALS)
+            found.append(float(returns[:, 0].mean() / returns[:, 0].std()))
+    assert abs(float(np.mean(found)) * math.sqrt(YEAR) - 2.0) < 4.0 / math.sqrt(8 * 10)
 
 
 def test_same_seed_same_set():
     """A set is a function of family, edge and seed."""
-    assert simulate("crossings", 1.0, 3).tobytes() == simulate("crossings", 1.0, 3).tobytes()
-    assert simulate("crossings", 1.0, 3).tobytes() != simulate("crossings", 1.0, 4).tobytes()
+    sharpes = [sweep_crossings(1.0, seed).trial_sharpes[0].tobytes() for seed in (3, 3, 4)]
+    assert sharpes[0] == sharpes[1] != sharpes[2]
+    assert simulate_coins(1.0, 3).tobytes() == simulate_coins(1.0, 3).tobytes()
 
 
 def test_upper_bounds_are_exact():
