@@ -24,6 +24,9 @@ from grn.cli.lazy import LazyCommand, LazyGroup
             "grn.cli.llm.rerank:rerank", "Order TEXTS, or the lines of stdin, by how well they answer QUERY"
         ),
         "models": LazyCommand("grn.cli.llm.models:models", "List the models and what they cost"),
+        "count": LazyCommand(
+            "grn.cli.llm.count:count", "Count the tokens of FILES or of what is piped in, and price them"
+        ),
         "spend": LazyCommand("grn.cli.llm.spend:spend", "Show what calls have cost"),
         "budget": LazyCommand("grn.cli.llm.budget:budget", "Show or set what may be spent in a month"),
         "tape": LazyCommand("grn.cli.llm.tape:tape", "List recorded calls, or move them between machines"),
