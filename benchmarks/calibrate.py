@@ -160,7 +160,7 @@ def judge(family: Family, edge: float, seed: int) -> Outcome:
         returns = simulate_coins(edge, seed)
         verdict, noise_p = assess(returns, ppy=YEAR, seed=seed, threads=1), math.nan
         pair = returns[:, [verdict.best, 0]]
-    alike = float(np.corrcoef(pair.T)[0, 1])
+    alike = float(np.corrcoef(pair[:, 0], pair[:, 1])[0, 1])
     return _outcome(family, edge, seed, verdict, noise_p, found=alike >= 0.5)
 
 
