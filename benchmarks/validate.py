@@ -7,8 +7,8 @@ Measured are the probability of backtest overfitting over 12,870 splits beside a
 superior predictive ability beside arch's, combinatorial purged cross-validation (12, 2) beside reading the
 table of returns once, `assess` on that table, and the complete verdict on a sweep of 1,000 strategies over
 the S&P 500's 5,031 days: `grn.validate` with 50 shuffled sweeps, the returns of all trials computed and
-entered in a ledger, and what else is known about the winner. What takes the peers hours is timed on a part and scaled: the
-result says so. Before the clock, the same functions give the same numbers on a small case.
+entered in a ledger, and what else is known about the winner. What takes the peers hours is timed on a part
+and scaled: the result says so. Before the clock, the same functions give the same numbers on a small case.
 """
 
 from __future__ import annotations
