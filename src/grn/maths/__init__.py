@@ -1,0 +1,1 @@
+"""Derivations in LaTeX: read without guessing, and every step decided or left undecided."""
