@@ -1,0 +1,218 @@
+"""``grn fit``: whether a model fits, how fast it is, and what to do when it does not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from grn.cli.output import json_option, write_facts, write_json
+from grn.kit.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from grn.fit.card import Place
+    from grn.fit.inference import InferencePlan
+    from grn.fit.training import Loss, Method, Targets
+    from grn.fit.tuning import TrainingPlan
+
+_GIB = 1 << 30
+
+
+class Tokens(click.ParamType[int]):
+    """A number of tokens: ``8192`` or ``8k``."""
+
+    name = "tokens"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read it; k is 1,024."""
+        matched = re.fullmatch(r"(\d+)(k?)", str(value).strip().lower().replace(",", "").replace("_", ""))
+        if matched is None or int(matched[1]) < 1:
+            self.fail(f"{value!r} is no number of tokens, such as 8192 or 8k", param, ctx)
+        return int(matched[1]) * (1024 if matched[2] else 1)
+
+
+@click.command()
+@click.argument("model")
+@click.option("--infer", is_flag=True, help="Run it (the default).")
+@click.option("--train", "method", type=click.Choice(["qlora", "lora", "full"]), help="Train it in this way.")
+@click.option(
+    "--context", type=Tokens(), help="Running: tokens of the conversation (default: 8k, or all it has)."
+)
+@click.option("--quant", "quantisation", help="Running: quantisation (default: the file's own, else Q4_K_M).")
+@click.option(
+    "--cache",
+    type=click.Choice(["f16", "q8_0", "q4_0"]),
+    default="f16",
+    show_default=True,
+    help="Running: kind of keys and values.",
+)
+@click.option(
+    "--seq", type=Tokens(), default="2048", show_default=True, help="Training: tokens of a sequence."
+)
+@click.option(
+    "--batch", type=click.IntRange(1), default=1, show_default=True, help="Training: sequences of a step."
+)
+@click.option(
+    "--rank", type=click.IntRange(1), default=16, show_default=True, help="Training: of the adapters."
+)
+@click.option(
+    "--targets",
+    type=click.Choice(["all", "qv"]),
+    default="all",
+    show_default=True,
+    help="Training: matrices with an adapter.",
+)
+@click.option(
+    "--checkpointing/--no-checkpointing",
+    default=True,
+    show_default=True,
+    help="Training: compute layers again rather than keep them.",
+)
+@click.option(
+    "--attention",
+    type=click.Choice(["sdpa", "flash", "eager"]),
+    default="sdpa",
+    show_default=True,
+    help="Training: attention kernel.",
+)
+@click.option(
+    "--optimizer",
+    type=click.Choice(["adamw", "adamw_8bit", "paged_adamw_8bit", "sgd"]),
+    default="adamw",
+    show_default=True,
+    help="Training: optimiser.",
+)
+@click.option(
+    "--loss",
+    type=click.Choice(["full", "chunked"]),
+    help="Training: logits at once, or chunked or "
+    "fused (default: chunked with checkpointing and a large vocabulary).",
+)
+@click.option("--mixed", is_flag=True, help="Training in full: float32 weights with autocast, not bf16.")
+@click.option("--compiled", is_flag=True, help="Training: with torch.compile.")
+@click.option("--gpu", help="Judge by this card, such as 'RTX 4070 Laptop' (default: this machine's).")
+@click.option("--memory-gib", type=float, help="Memory to judge by, GiB.")
+@click.option("--bandwidth", type=float, metavar="GB/S", help="Of that memory (`grn hw show --bandwidth`).")
+@click.option("--hub", is_flag=True, help="Fetch the config.json of OWNER/NAME from Hugging Face.")
+@json_option  # fmt: skip
+def fit(
+    model: str, infer: bool, method: Method | None, context: int | None, quantisation: str | None, cache: str,
+    seq: int, batch: int, rank: int, targets: Targets, checkpointing: bool, attention: str, optimizer: str,
+    loss: Loss | None, mixed: bool, compiled: bool, gpu: str | None, memory_gib: float | None,
+    bandwidth: float | None, hub: bool, as_json: bool,
+) -> int:  # fmt: skip
+    """Predict whether MODEL fits, how fast it is, and what makes it fit.
+
+    MODEL is a name such as llama3.1:8b, a config.json, a .gguf file, or OWNER/NAME with --hub. Nothing is
+    downloaded or started. Exit code 1 when it does not fit here as it was asked.
+
+    Example: grn fit llama3.1:8b --train qlora --seq 2048 --batch 2 --gpu "RTX 4070 Laptop"
+    """
+    from grn.fit.inference import Use, plan_inference
+    from grn.fit.subject import find_subject
+    from grn.fit.training import Job
+    from grn.fit.tuning import plan_training
+
+    if infer and method is not None:
+        raise UsageError("a model is run or trained", hint="leave out --infer or --train")
+    for name, value in (("--memory-gib", memory_gib), ("--bandwidth", bandwidth)):
+        if value is not None and not 0 < value < float("inf"):
+            raise UsageError(f"{name} must be positive", seen=value)
+    subject = find_subject(model, hub=hub)
+    place = _place(gpu, memory_gib, bandwidth)
+    plan: InferencePlan | TrainingPlan
+    if method is None:
+        exact = subject.weights if quantisation is None else None
+        use = Use(
+            quantisation or subject.quantisation or "Q4_K_M",
+            context or min(8192, subject.model.context),
+            cache,
+        )
+        plan = plan_inference(subject.model, use, place, exact)
+        facts = _inference(plan)
+    else:
+        job = Job(
+            method, seq, batch, rank, targets, checkpointing, attention, optimizer, loss, mixed, compiled
+        )  # fmt: skip
+        plan = plan_training(subject.model, job, place)
+        facts = _training(plan)
+    if as_json:
+        write_json({"source": subject.source, "plan": plan})
+    else:
+        write_facts([("model", f"{plan.model.name} ({subject.source})"), ("", plan.model.describe()), *facts])
+    return ExitCode.DONE if plan.verdict.where in ("here", "tight") else ExitCode.NO
+
+
+def _place(gpu: str | None, memory_gib: float | None, bandwidth: float | None) -> Place:
+    from grn.fit.card import Place, best_place, named_card
+
+    if gpu is not None:
+        place = named_card(gpu)
+    elif memory_gib is not None:
+        place = Place("a card", memory_gib * _GIB, bandwidth, None, None)
+    else:
+        from grn.hw.probe import probe
+
+        place = best_place(probe())
+    if memory_gib is not None:
+        place = replace(place, memory=memory_gib * _GIB)
+    return place if bandwidth is None else replace(place, bandwidth_gb_s=bandwidth)
+
+
+def _inference(plan: InferencePlan) -> Iterator[tuple[str, object]]:
+    yield "weights", f"{_gib(plan.weights)} in {plan.use.quantisation}"
+    yield "cache", f"{_gib(plan.cache)} for {plan.use.context:,} tokens in {plan.use.cache}"
+    yield "working", _gib(plan.working + plan.context)
+    yield "memory", f"{_gib(plan.device)} ± {plan.error / _GIB:.2f}, {plan.upper / _GIB:.2f} at most"
+    if plan.speed is None:
+        yield "writes", "- (bandwidth unknown: --gpu, or --bandwidth)"
+    else:
+        where = "" if plan.verdict.where in ("here", "tight") else ", were there room for it"
+        yield "writes", f"about {plan.speed.decode:.3g} tokens/s{where}"
+        if plan.speed.prefill is not None:
+            yield "reads", f"about {plan.speed.prefill:,.0f} tokens/s, a guess at half the card's peak"
+    yield "largest context", f"{plan.largest_context:,} tokens" if plan.largest_context else "none"
+    yield from _end(plan)
+
+
+def _training(plan: TrainingPlan) -> Iterator[tuple[str, object]]:
+    memory = plan.memory
+    yield "weights", _gib(memory.weights)
+    if memory.adapters:
+        yield "adapters", _gib(memory.adapters)
+    yield "gradients", _gib(memory.gradients)
+    yield "optimizer", _gib(memory.optimizer)
+    yield "activations", _gib(memory.kept)
+    yield "logits", f"{_gib(memory.logits)} ({memory.loss}: {memory.loss_reason})"
+    yield (
+        "memory",
+        (
+            f"{_gib(memory.device)} ± {plan.error / _GIB:.2f}, {memory.upper / _GIB:.2f} at most; "
+            f"torch reserves {memory.reserved / _GIB:.1f}, most at the {memory.moment}"
+        ),
+    )
+    if plan.tokens_per_s is not None:
+        yield "speed", f"about {plan.tokens_per_s:,.0f} tokens/s, a guess at half the card's peak"
+    yield "attention", f"{plan.kernel.name}: {plan.kernel.reason}"
+    yield "largest sequence", f"{plan.largest_seq:,} tokens" if plan.largest_seq else "none"
+    yield "largest batch", plan.largest_batch or "none"
+    yield from _end(plan)
+
+
+def _end(plan: InferencePlan | TrainingPlan) -> Iterator[tuple[str, object]]:
+    for change in plan.changes:
+        yield "change", f"{change.what} ({change.cost})"
+    where = {
+        "here": "fits",
+        "tight": "fits, tightly",
+        "changed": "fits with the change above",
+        "cluster": "the cluster",
+    }
+    yield "verdict", f"{where[plan.verdict.where]}: {plan.verdict.reason}"
+
+
+def _gib(n_bytes: float) -> str:
+    return f"{n_bytes / _GIB:.2f} GiB"
