@@ -58,8 +58,8 @@ def test_published_measurements_are_met() -> None:
 )
 def test_longest_contexts_that_another_project_found(card_gb: float, seq: int) -> None:
     """Llama 3.1 8B, QLoRA of rank 32, one sequence: the longest that transformers with FlashAttention-2 could
-    train on cards of six sizes, as Unsloth's README has them; within 2 % of 10⁹ bytes.  What a full logit and the
-    float32 embedding take was settled here, and not on the table of the test above.
+    train on cards of six sizes, as Unsloth's README has them; within 2 % of 10⁹ bytes.  What a full logit and
+    the float32 embedding take was settled here, and not on the table of the test above.
     """
     memory = predict_memory(MODELS["Llama-3.1-8B"], Job(seq=seq, rank=32, attention="flash", loss="full"))
     assert memory.device / 1e9 == pytest.approx(card_gb, rel=0.02)
