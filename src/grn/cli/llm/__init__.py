@@ -27,6 +27,9 @@ from grn.cli.lazy import LazyCommand, LazyGroup
         "count": LazyCommand(
             "grn.cli.llm.count:count", "Count the tokens of FILES or of what is piped in, and price them"
         ),
+        "squeeze": LazyCommand(
+            "grn.cli.llm.squeeze:squeeze", "Write FILE, or what is piped in, with fewer tokens"
+        ),
         "spend": LazyCommand("grn.cli.llm.spend:spend", "Show what calls have cost"),
         "budget": LazyCommand("grn.cli.llm.budget:budget", "Show or set what may be spent in a month"),
         "tape": LazyCommand("grn.cli.llm.tape:tape", "List recorded calls, or move them between machines"),
