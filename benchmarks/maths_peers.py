@@ -1,4 +1,4 @@
-"""Other readers of LaTeX, judged by the table of :mod:`benchmarks.maths_parsing`; all give SymPy's expressions.
+"""Other readers of LaTeX, judged by the table of :mod:`benchmarks.maths_parsing`; all give SymPy's trees.
 
 They are judged kindly: indices may be part of a symbol's name, ``e`` may be a symbol, what SymPy evaluates by
 itself is as good as what was written, and what SymPy finds equal is equal.
