@@ -49,6 +49,23 @@ def count(
     return TrialCount(len(union), mean, variance, spread.widest(), len(rows), upto, data_sets)
 
 
+def runs_on(
+    connection: sqlite3.Connection, data_ids: Iterable[str], watermark: int, *, but: str
+) -> list[tuple[str, int]]:
+    """Runs with trials on some data sets or on others of the same markets, and how many, the earliest first.
+
+    Equal sets of trials are those of the run that made them first; what the run `but` made is left out.
+    """
+    rows = read.trials_on(connection, markets.related(connection, set(data_ids)), watermark)
+    seen = {row.blob for row in rows if row.run == but}
+    found: dict[str, int] = {}
+    for row in rows:
+        if row.blob not in seen:
+            seen.add(row.blob)
+            found[row.run] = found.get(row.run, 0) + row.n
+    return list(found.items())
+
+
 def markets_tried(connection: sqlite3.Connection, blobs: BlobStore) -> list[Market]:
     """List the markets that trials were made on, the earliest first."""
     found = []

@@ -259,6 +259,13 @@ class Ledger(LedgerFile):
         with explained(self.folder, WHAT):
             return count(self._connection, self._blobs, data_ids, watermark)
 
+    def runs_on(self, data_ids: Iterable[str], *, watermark: int, but: str) -> list[tuple[str, int]]:
+        """Other runs with trials on some data or on its markets; see :func:`grn.ledger.counting.runs_on`."""
+        from grn.ledger.counting import runs_on
+
+        with explained(self.folder, WHAT):
+            return runs_on(self._connection, data_ids, watermark, but=but)
+
     def markets(self) -> list[Market]:
         """List the markets that trials were made on, the earliest first, each with all trials on it."""
         from grn.ledger.counting import markets_tried

@@ -12,14 +12,15 @@ from grn.kit.errors import UsageError
 from grn.kit.paths import ledger_dir
 from grn.ledger import Ledger, TrialCount
 from grn.ledger.holdouts import Holdout
-from grn.quant import holdout
+from grn.quant import holdout, record
+from grn.quant.elsewhere import worth_elsewhere
 from grn.quant.engine.grid import Lattice
 from grn.quant.examination import examine
 from grn.quant.metrics.accumulators import accumulator_names
 from grn.quant.metrics.from_accumulators import sharpe_per_period
 from grn.quant.metrics.registry import parse_metrics
 from grn.quant.result import SweepResult
-from grn.quant.returns import trial_returns
+from grn.quant.returns import pick_rows, trial_returns
 from grn.quant.search.desk import Market
 from grn.quant.search.method import Method
 from grn.quant.search.run import recall_method, search_again
@@ -80,13 +81,15 @@ def validate(
     best = sweep_shuffled(result, shuffles=shuffles, block=block, seed=seed, progress=progress)
     path = result.path(row)
     with _known(result, ledger) as book:
-        returns = trial_returns(result, ledger=book)
+        returns = trial_returns(result, np.union1d(pick_rows(result), [row]), ledger=book)
         holdouts = [] if book is None else _holdouts(result, row, book)
+        elsewhere = None if book is None or trials is not None else _elsewhere(result, count, book)
     verdict = assess(
         returns.returns,
         ppy=result.ppy,
         sampled=len(result),
         counted=count.n,
+        elsewhere=elsewhere,
         best=int(np.searchsorted(returns.rows, row)),
         series=path.returns,
         null_best=best,
@@ -114,6 +117,13 @@ def _known(result: SweepResult, ledger: Ledger | None) -> Iterator[Ledger | None
         return
     with Ledger.open(ledger_dir()) as own:
         yield own if result.run and own.knows(result.run) else None
+
+
+def _elsewhere(result: SweepResult, count: TrialCount, ledger: Ledger) -> float:
+    """Independent trials, at most, beyond the result's own: of other runs, and settings that it dropped."""
+    ids = record.data_ids(result.strategy, result.bars)
+    others = worth_elsewhere(ledger, ids, watermark=count.watermark, but=result.run)
+    return others + max(0, ledger.show(result.run).n_trials - len(result))
 
 
 def _holdouts(result: SweepResult, row: int, ledger: Ledger) -> list[Holdout]:

@@ -56,6 +56,7 @@ def assess(
     ppy: float,
     sampled: int | None = None,
     counted: int | None = None,
+    elsewhere: float | None = None,
     best: int | None = None,
     series: npt.ArrayLike | None = None,
     null_best: npt.ArrayLike | None = None,
@@ -85,6 +86,8 @@ def assess(
         Trials of this search, where the columns are a sample of them.
     counted
         Trials ever made on this data, where they are more than those of this search.
+    elsewhere
+        Independent trials, at most, among those counted beyond this search. Default: as many as they are.
     best
         Column of the winner; by default the one of the highest Sharpe ratio.
     series
@@ -126,7 +129,9 @@ def assess(
     n, year = trials.n_bars if top < 0 else own.size, math.sqrt(ppy)
     sharpe = float(sharpe_ratios(own[:, None])[0]) if top >= 0 else math.nan
     skew, kurtosis = shape_of(own)
-    effective = max(effective_trials(matrix, sampled=sampled, counted=total), 1.0)
+    searched = max(trials.given, sampled or 0)
+    beyond = min(float(total - searched), math.inf if elsewhere is None else elsewhere)
+    effective = max(effective_trials(matrix, sampled=sampled) + beyond, 1.0)
     variance = 1.0 / (n - 1) if n > 1 else math.nan
     shape = {"skew": skew, "kurtosis": kurtosis}
 
