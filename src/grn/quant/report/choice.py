@@ -83,7 +83,7 @@ def robustness(one: Subject) -> str:
         (
             "Halves",
             f"Sharpe ratio {plain(first)} in the first half of the bars, {plain(second)} in the second; "
-            f"without decay a difference like this has p = {plain(found.decay.p_value)}.",
+            f"a fall at least like this has p = {plain(found.decay.p_value)} by chance.",
         )
     )
     if found.timing is not None:
