@@ -227,8 +227,8 @@ def describe(found: Examination) -> Iterator[str]:
         yield f"regimes   Sharpe by the volatility of the {found.window} bars before: {parts}"
     first, second = (found.own_annual(half) for half in (found.decay.first, found.decay.second))
     yield (
-        f"halves    Sharpe {first:.2f} in the first, {second:.2f} in the second; a fall at least like this has "
-        f"p = {found.decay.p_value:.2f} by chance"
+        f"halves    Sharpe {first:.2f} in the first, {second:.2f} in the second; a fall at least like this "
+        f"has p = {found.decay.p_value:.2f} by chance"
     )
     if (near := found.stability) is not None and near.plateau is not None:
         word = "a plateau" if near.plateau else "a spike"
