@@ -58,7 +58,7 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool
             "grn.cli.hw:hw", "Know the machine, and run commands on the part of it that suits them"
         ),
         "fit": LazyCommand(
-            "grn.cli.fit:fit", "Predict whether MODEL fits, how fast it is, and what makes it fit"
+            "grn.cli.fit.fit:fit", "Predict whether MODEL fits, how fast it is, and what makes it fit"
         ),
         "completions": LazyCommand(
             "grn.cli.completions:completions", "Print the completion script of a shell"

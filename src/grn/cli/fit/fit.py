@@ -1,20 +1,24 @@
-"""``grn fit``: whether a model fits, how fast it is, and what to do when it does not."""
+"""``grn fit MODEL``: a prediction, or a measurement beside it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from grn.cli.fit.measure import recall_here, threads_here, time_model
 from grn.cli.output import json_option, write_facts, write_json
 from grn.kit.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from grn.fit.card import Place
+    from grn.fit.history import Calibration, Measured
     from grn.fit.inference import InferencePlan
+    from grn.fit.subject import Subject
     from grn.fit.training import Loss, Method, Targets
     from grn.fit.tuning import TrainingPlan
 
@@ -96,18 +100,24 @@ class Tokens(click.ParamType[int]):
 @click.option("--gpu", help="Judge by this card, such as 'RTX 4070 Laptop' (default: this machine's).")
 @click.option("--memory-gib", type=float, help="Memory to judge by, GiB.")
 @click.option("--bandwidth", type=float, metavar="GB/S", help="Of that memory (`grn hw show --bandwidth`).")
+@click.option(
+    "--measure",
+    is_flag=True,
+    help="Run the file on this processor and keep its speed: later predictions are calibrated by it.",
+)
 @click.option("--hub", is_flag=True, help="Fetch the config.json of OWNER/NAME from Hugging Face.")
 @json_option  # fmt: skip
 def fit(
     model: str, infer: bool, method: Method | None, context: int | None, quantisation: str | None, cache: str,
     seq: int, batch: int, rank: int, targets: Targets, checkpointing: bool, attention: str, optimizer: str,
     loss: Loss | None, mixed: bool, compiled: bool, gpu: str | None, memory_gib: float | None,
-    bandwidth: float | None, hub: bool, as_json: bool,
+    bandwidth: float | None, measure: bool, hub: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Predict whether MODEL fits, how fast it is, and what makes it fit.
 
-    MODEL is a name such as llama3.1:8b, a config.json, a .gguf file, or OWNER/NAME with --hub. Nothing is
-    downloaded or started. Exit code 1 when it does not fit here as it was asked.
+    MODEL is a name such as llama3.1:8b, a config.json, a .gguf file, "local" for the embedded model, or
+    OWNER/NAME with --hub. Nothing is downloaded or started unless asked for. Exit code 1 when it does not fit
+    here as it was asked.
 
     Example: grn fit llama3.1:8b --train qlora --seq 2048 --batch 2 --gpu "RTX 4070 Laptop"
     """
@@ -121,9 +131,22 @@ def fit(
     for name, value in (("--memory-gib", memory_gib), ("--bandwidth", bandwidth)):
         if value is not None and not 0 < value < float("inf"):
             raise UsageError(f"{name} must be positive", seen=value)
-    subject = find_subject(model, hub=hub)
+    if measure and (method is not None or gpu is not None or memory_gib is not None):
+        raise UsageError(
+            "--measure runs a model on this processor", hint="leave out --train, --gpu, --memory-gib"
+        )
+    path = _embedded() if model == "local" else model
+    subject = find_subject(path, hub=hub)
     place = _place(gpu, memory_gib, bandwidth)
+    calibration = None
+    if measure:
+        place = _processor()
+    if not place.is_card and bandwidth is None and method is None:
+        calibration = recall_here(place.name)
+        if calibration is not None:
+            place = replace(place, bandwidth_gb_s=calibration.rate_gb_s)
     plan: InferencePlan | TrainingPlan
+    measured: Measured | None = None
     if method is None:
         exact = subject.weights if quantisation is None else None
         use = Use(
@@ -132,7 +155,9 @@ def fit(
             cache,
         )
         plan = plan_inference(subject.model, use, place, exact)
-        facts = _inference(plan)
+        if measure:
+            measured = _measure(path, plan, subject)
+        facts = _inference(plan, calibration, measured)
     else:
         job = Job(
             method, seq, batch, rank, targets, checkpointing, attention, optimizer, loss, mixed, compiled
@@ -140,7 +165,7 @@ def fit(
         plan = plan_training(subject.model, job, place)
         facts = _training(plan)
     if as_json:
-        write_json({"source": subject.source, "plan": plan})
+        write_json({"source": subject.source, "plan": plan, "calibration": calibration, "measured": measured})
     else:
         write_facts([("model", f"{plan.model.name} ({subject.source})"), ("", plan.model.describe()), *facts])
     return ExitCode.DONE if plan.verdict.where in ("here", "tight") else ExitCode.NO
@@ -162,18 +187,58 @@ def _place(gpu: str | None, memory_gib: float | None, bandwidth: float | None) -
     return place if bandwidth is None else replace(place, bandwidth_gb_s=bandwidth)
 
 
-def _inference(plan: InferencePlan) -> Iterator[tuple[str, object]]:
+def _embedded() -> str:
+    from grn.llm.local.weights import find_weights
+
+    return str(find_weights("local"))
+
+
+def _processor() -> Place:
+    from grn.fit.card import best_place
+    from grn.hw.probe import probe
+
+    return best_place(replace(probe(), cards=()))
+
+
+def _measure(path: str, plan: InferencePlan, subject: Subject) -> Measured:
+    from grn.fit.history import Measured, enter
+    from grn.kit.paths import ledger_dir
+    from grn.ledger import Ledger
+
+    if subject.weights is None:
+        raise UsageError("only a .gguf file can be measured", seen=path, hint='name one, or "local"')
+    measured = Measured(
+        plan.place.name, threads_here(), plan.model.name, plan.use.quantisation, subject.weights.read,
+        plan.speed.decode if plan.speed else None, time_model(Path(path)),
+    )  # fmt: skip
+    with Ledger.open(ledger_dir()) as book:
+        enter(book, measured)
+    return measured
+
+
+def _inference(
+    plan: InferencePlan, calibration: Calibration | None, measured: Measured | None
+) -> Iterator[tuple[str, object]]:
     yield "weights", f"{_gib(plan.weights)} in {plan.use.quantisation}"
     yield "cache", f"{_gib(plan.cache)} for {plan.use.context:,} tokens in {plan.use.cache}"
     yield "working", _gib(plan.working + plan.context)
     yield "memory", f"{_gib(plan.device)} ± {plan.error / _GIB:.2f}, {plan.upper / _GIB:.2f} at most"
     if plan.speed is None:
-        yield "writes", "- (bandwidth unknown: --gpu, or --bandwidth)"
+        yield "writes", "- (not known here: --measure a .gguf file once, or give --bandwidth or --gpu)"
     else:
         where = "" if plan.verdict.where in ("here", "tight") else ", were there room for it"
         yield "writes", f"about {plan.speed.decode:.3g} tokens/s{where}"
+        if calibration is not None:
+            yield (
+                "calibrated",
+                f"by {calibration.count} measured here, within {calibration.spread:.0%} of each other",
+            )
         if plan.speed.prefill is not None:
             yield "reads", f"about {plan.speed.prefill:,.0f} tokens/s, a guess at half the card's peak"
+    if measured is not None:
+        missed = measured.tokens_per_s / measured.predicted - 1 if measured.predicted else None
+        beside = "kept for the next prediction" if missed is None else f"{missed:+.0%} of what was predicted"
+        yield "measured", f"{measured.tokens_per_s:.3g} tokens/s on {measured.threads} threads, {beside}"
     yield "largest context", f"{plan.largest_context:,} tokens" if plan.largest_context else "none"
     yield from _end(plan)
 
