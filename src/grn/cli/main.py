@@ -52,6 +52,7 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool
         "llm": LazyCommand(
             "grn.cli.llm:llm", "Ask language models, record what they say, and know what it costs"
         ),
+        "maths": LazyCommand("grn.cli.maths:maths", "Read derivations in LaTeX, and check their steps"),
         "demo": LazyCommand("grn.cli.demo:demo", "Show the whole loop on real data in under a minute"),
         "ledger": LazyCommand("grn.cli.ledger:ledger", "Look up what was run and what it tried"),
         "hw": LazyCommand(
