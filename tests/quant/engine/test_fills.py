@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from grn.quant import Fraction, Quantity, Value
-from tests.quant.engine.accounts import FOUR, LONG, SHORT, TURNING, legs_of, make_bars, run
+from tests.quant.engine.accounts import ALL_GROUPS, FOUR, LONG, SHORT, TURNING, legs_of, make_bars, run
 
 
 def test_long_all_cash_at_the_close() -> None:
@@ -168,7 +168,7 @@ def test_a_ruined_short_is_closed_and_never_trades_again() -> None:
 
     The drawdown goes from 1,000 to -500; after the ruin returns are zero.
     """
-    path, sums = run(make_bars([10, 15, 25, 5, 4], short_in=[0, 3]), SHORT)
+    path, sums = run(make_bars([10, 15, 25, 5, 4], short_in=[0, 3]), SHORT, groups=ALL_GROUPS)
     assert legs_of(path) == [(0, "open", -100.0, 10.0, 0.0), (2, "forced", 100.0, 25.0, 0.0)]
     assert path.equity.tolist() == [1000.0, 500.0, -500.0, -500.0, -500.0]
     assert path.position.tolist() == [-100.0, -100.0, 0.0, 0.0, 0.0]
@@ -233,7 +233,7 @@ def test_sides_cancel_before_entries_do() -> None:
 
 def test_a_loss_on_the_first_bar_is_a_drawdown() -> None:
     """Bought on bar 0 with a fee of 25 %: equity 800 against the initial 1,000."""
-    _, sums = run(make_bars([10, 10], long_in=[0]), LONG, fee=0.25)
+    _, sums = run(make_bars([10, 10], long_in=[0]), LONG, fee=0.25, groups=ALL_GROUPS)
     assert (sums["dd_peak"], sums["dd_trough"]) == (1000.0, 800.0)
     assert (sums["s1"], sums["dd_bars"]) == (-0.19999999999999996, 2)
 
