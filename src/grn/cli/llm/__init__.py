@@ -27,6 +27,9 @@ from grn.cli.lazy import LazyCommand, LazyGroup
         "count": LazyCommand(
             "grn.cli.llm.count:count", "Count the tokens of FILES or of what is piped in, and price them"
         ),
+        "pack": LazyCommand(
+            "grn.cli.llm.pack:pack", "Pack what of the folder PATH answers QUERY, for a model to read"
+        ),
         "squeeze": LazyCommand(
             "grn.cli.llm.squeeze:squeeze", "Write FILE, or what is piped in, with fewer tokens"
         ),

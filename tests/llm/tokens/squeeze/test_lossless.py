@@ -12,7 +12,7 @@ from grn.llm.tokens.squeeze import data
 from grn.llm.tokens.squeeze.coding import decode, encode
 from grn.llm.tokens.squeeze.lossless import squeeze_lossless, unsqueeze
 
-CASES = 20_000 if os.environ.get("GRN_NIGHTLY") else 300
+CASES = 20_000 if os.environ.get("GRN_NIGHTLY") else 80
 
 
 def letters(text: str) -> int:

@@ -116,7 +116,9 @@ def _expand(line: str, names: dict[str, str]) -> str:
 def _legend(coded: Sequence[str], names: dict[str, str], *, doubled: bool) -> str:
     parts = []
     if any(_BLOCK.fullmatch(line) for line in coded):
-        parts.append(f"{SIGN}Nx: the line above N times more; {SIGN}Nx of M: the M lines above")
+        parts.append(f"{SIGN}Nx: the line above N times more")
+    if any((found := _BLOCK.fullmatch(line)) is not None and found[2] for line in coded):
+        parts.append(f"{SIGN}Nx of M: the M lines above N times more")
     if doubled:
         parts.append(f"{SIGN}{SIGN}: one {SIGN}")
     return "".join(f"; {part}" for part in parts)

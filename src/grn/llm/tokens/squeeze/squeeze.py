@@ -69,7 +69,8 @@ def squeeze(text: str, weigh: Weigh, original: str, kind: str | None = None) -> 
         out, left_out = f"§ squeezed JSON; whole: {original}{legend}\n{packed}", 0
     else:
         kept, left_out = _select(lines, chosen)
-        said = f"{chosen.name}, {left_out} of {len(lines)} lines left out (§…N)" if left_out else chosen.name
+        n_lines = len(text.splitlines())
+        said = f"{chosen.name}, {left_out} of {n_lines} lines left out (§…N)" if left_out else chosen.name
         out = encode("\n".join(kept), weigh, f"{said}; whole: {original}", signs=True)
         plain = "\n".join(kept).replace(SIGN * 2, SIGN)
         if not left_out and weigh(plain) <= weigh(out):

@@ -1,0 +1,1 @@
+"""The best context for a question within a budget of tokens: chunks of code, ranked, packed."""

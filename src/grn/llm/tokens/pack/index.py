@@ -1,0 +1,242 @@
+"""The index of a folder: its files in pieces and their words, in one SQLite file that follows the folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from grn.kit.errors import LedgerError, UsageError
+from grn.kit.files import sha256_hex
+from grn.kit.migrations import apply_steps
+from grn.kit.sqlite import connect, explained, lock_of, writing
+from grn.llm.attach import files_below
+from grn.llm.keys import mask
+from grn.llm.tokens.pack.chunks import Chunk, cut
+from grn.llm.tokens.pack.words import parts
+
+_WHAT = "the index of a folder"
+_APPLICATION = 0x67726E70  # "grnp"
+_LARGEST = 1 << 20  # bytes: what is larger was made by a program
+# What holds secrets by its name is not read.
+_SECRET = frozenset(
+    {".env", ".netrc", ".npmrc", ".pgpass", ".pypirc", "credentials", "id_ecdsa", "id_ed25519", "id_rsa"}
+)
+_SECRET_SUFFIXES = frozenset({".pem", ".key", ".p12", ".pfx", ".jks", ".kdbx"})
+_STEPS = (
+    (
+        "CREATE TABLE files (path TEXT PRIMARY KEY, bytes INTEGER, mtime_ns INTEGER, sha256 TEXT, text TEXT)",
+        "CREATE TABLE chunks (id INTEGER PRIMARY KEY, path TEXT, kind TEXT, name TEXT, last_name TEXT,"
+        " lines TEXT, signature TEXT)",
+        "CREATE INDEX chunks_of_path ON chunks (path)",
+        "CREATE INDEX chunks_of_name ON chunks (last_name)",
+        # Porter's stems; what is searched is taken apart before.
+        "CREATE VIRTUAL TABLE words USING fts5 (path, name, body, tokenize = 'porter ascii', content = '')",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A chunk of a file, as it was when it was indexed."""
+
+    path: str
+    chunk: Chunk
+
+
+class Index:
+    """An open index; see :func:`open_index`."""
+
+    def __init__(self, connection: sqlite3.Connection, folder: Path) -> None:
+        self._connection = connection
+        self._folder = folder
+
+    def follow(self) -> int:
+        """Bring it up to date with the folder; returns how many files were read anew.
+
+        A file is read when its size or time differs, and its pieces are made anew when its content does. All
+        of it is one transaction: who searches meanwhile sees the folder as it was.
+        """
+        known = {
+            path: (n_bytes, mtime_ns)
+            for path, n_bytes, mtime_ns in self._connection.execute("SELECT path, bytes, mtime_ns FROM files")
+        }
+        seen: dict[str, tuple[int, int]] = {}
+        for relative in files_below(self._folder):
+            path = relative.as_posix()
+            if relative.name in _SECRET or relative.suffix in _SECRET_SUFFIXES:
+                continue
+            try:
+                found = (self._folder / relative).stat()
+            except OSError:
+                continue
+            if found.st_size <= _LARGEST:
+                seen[path] = (found.st_size, found.st_mtime_ns)
+        changed = [path for path in sorted(seen) if known.get(path) != seen[path]]
+        gone = [path for path in known if path not in seen]
+        if not changed and not gone:
+            return 0
+        with writing(self._connection):
+            for path in gone:
+                self._forget(path)
+            for path in changed:
+                self._read(path, *seen[path])
+        return len(changed)
+
+    def search(self, words: Sequence[str], limit: int) -> list[tuple[Piece, float]]:
+        """Find the pieces that have these words, the best first: BM25, names count most, then paths.
+
+        Equal ones are in order of path and line.
+        """
+        if not words:
+            return []
+        asked = " OR ".join(f'"{word}"' for word in words)
+        rows = self._connection.execute(
+            "SELECT c.path, c.kind, c.name, c.lines, c.signature, -bm25(words, 2.0, 4.0, 1.0) AS score"
+            " FROM words JOIN chunks c ON c.id = words.rowid WHERE words MATCH ?"
+            " ORDER BY score DESC, c.path, c.id LIMIT ?",
+            (asked, limit),
+        )
+        return [(_piece(*row[:5]), float(row[5])) for row in rows]
+
+    def named(self, names: Iterable[str], most: int) -> dict[str, list[Piece]]:
+        """Give the pieces that define a name; names that more than `most` pieces define are left out."""
+        found: dict[str, list[Piece]] = {}
+        for name in sorted(set(names)):
+            rows = self._connection.execute(
+                "SELECT path, kind, name, lines, signature FROM chunks"
+                " WHERE last_name = ? ORDER BY path, id LIMIT ?",
+                (name, most + 1),
+            ).fetchall()
+            if 0 < len(rows) <= most:
+                found[name] = [_piece(*row) for row in rows]
+        return found
+
+    def under(self, path: str) -> list[Piece]:
+        """Give the pieces of the file whose path ends like this, if there is just one such file."""
+        ending = "/" + path.lstrip("./")
+        every = [row[0] for row in self._connection.execute("SELECT path FROM files ORDER BY path")]
+        # A traceback's path is absolute: it may be longer than ours.
+        fits = [one for one in every if f"/{one}".endswith(ending) or ending.endswith(f"/{one}")]
+        longest = max(map(len, fits), default=0)
+        fits = [one for one in fits if len(one) == longest]
+        if len(fits) != 1:
+            return []
+        rows = self._connection.execute(
+            "SELECT path, kind, name, lines, signature FROM chunks WHERE path = ? ORDER BY id", (fits[0],)
+        )
+        return [_piece(*row) for row in rows]
+
+    def text(self, path: str) -> list[str]:
+        """Give the lines of a file as it was when it was indexed."""
+        row = self._connection.execute("SELECT text FROM files WHERE path = ?", (path,)).fetchone()
+        return [] if row is None else str(row[0]).splitlines()
+
+    def _read(self, path: str, n_bytes: int, mtime_ns: int) -> None:
+        try:
+            data = (self._folder / path).read_bytes()
+            text = data.decode("utf-8")
+        except (OSError, UnicodeDecodeError):
+            text = ""
+            data = b""
+        if b"\0" in data:
+            text = ""
+        text = mask(text)
+        digest = sha256_hex(text.encode("utf-8", "replace"))
+        before = self._connection.execute("SELECT sha256 FROM files WHERE path = ?", (path,)).fetchone()
+        if before is not None and before[0] == digest:
+            self._connection.execute(
+                "UPDATE files SET bytes = ?, mtime_ns = ? WHERE path = ?", (n_bytes, mtime_ns, path)
+            )
+            return
+        self._forget(path)
+        self._connection.execute(
+            "INSERT INTO files VALUES (?, ?, ?, ?, ?)", (path, n_bytes, mtime_ns, digest, text)
+        )
+        lines = text.splitlines()
+        for chunk in cut(path, text) if text.strip() else ():
+            body = "\n".join(lines[number - 1] for number in chunk.lines if number <= len(lines))
+            made = self._connection.execute(
+                "INSERT INTO chunks (path, kind, name, last_name, lines, signature)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (path, chunk.kind, chunk.name, chunk.name.rpartition(".")[2], json.dumps(chunk.lines),
+                 json.dumps(chunk.signature)),
+            )  # fmt: skip
+            self._connection.execute(
+                "INSERT INTO words (rowid, path, name, body) VALUES (?, ?, ?, ?)",
+                (made.lastrowid, *_searched(path, chunk.name, body)),
+            )
+
+    def _forget(self, path: str) -> None:
+        lines = self.text(path)
+        rows = self._connection.execute(
+            "SELECT id, name, lines FROM chunks WHERE path = ?", (path,)
+        ).fetchall()
+        for ident, name, numbers in rows:
+            body = "\n".join(lines[number - 1] for number in json.loads(numbers) if number <= len(lines))
+            # A contentless table has to be told what it forgets.
+            self._connection.execute(
+                "INSERT INTO words (words, rowid, path, name, body) VALUES ('delete', ?, ?, ?, ?)",
+                (ident, *_searched(path, name, body)),
+            )
+        self._connection.execute("DELETE FROM chunks WHERE path = ?", (path,))
+        self._connection.execute("DELETE FROM files WHERE path = ?", (path,))
+
+
+@contextmanager
+def open_index(folder: Path, cache: Path) -> Iterator[Index]:
+    """Open the index of a folder, up to date.
+
+    Parameters
+    ----------
+    folder
+        What is indexed: what Git does not ignore there, without files that are binary, larger than a
+        mebibyte, or hold secrets by their name. Keys in texts are masked.
+    cache
+        Where indexes are kept. One that is damaged is made anew.
+
+    Raises
+    ------
+    UsageError
+        There is no such folder.
+    """
+    root = folder.resolve()
+    if not root.is_dir():
+        raise UsageError("there is no such folder", seen=str(folder), hint="name the folder of the code")
+    file = cache / f"{sha256_hex(os.fsencode(root))[:16]}.sqlite3"
+    try:
+        connection = _connect(file)
+    except LedgerError:
+        for path in (
+            file,
+            lock_of(file),
+            file.with_name(f"{file.name}-wal"),
+            file.with_name(f"{file.name}-shm"),
+        ):
+            path.unlink(missing_ok=True)
+        connection = _connect(file)
+    try:
+        with explained(file.parent, _WHAT):
+            index = Index(connection, root)
+            index.follow()
+            yield index
+    finally:
+        connection.close()
+
+
+def _connect(file: Path) -> sqlite3.Connection:
+    return connect(
+        file, lambda made: apply_steps(made, _STEPS, application_id=_APPLICATION, what=_WHAT), what=_WHAT
+    )
+
+
+def _searched(path: str, name: str, body: str) -> tuple[str, str, str]:
+    return " ".join(parts(path)), " ".join(parts(name)), " ".join(parts(body))
+
+
+def _piece(path: str, kind: str, name: str, lines: str, signature: str) -> Piece:
+    return Piece(path, Chunk(kind, name, tuple(json.loads(lines)), tuple(json.loads(signature))))  # type: ignore[arg-type]  # a kind that was written by us

@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grn.kit.errors import UsageError
+from grn.llm.tokens.count import counter_of
+from grn.llm.tokens.pack.chunks import cut
+from grn.llm.tokens.pack.index import open_index
+from grn.llm.tokens.pack.languages import BY_SUFFIX
+from grn.llm.tokens.pack.pack import Packed, pack
+from grn.llm.tokens.pack.rank import rank
+from grn.llm.tokens.pack.words import parts, read_question
+
+CASES = 3_000 if os.environ.get("GRN_NIGHTLY") else 25
+EXACT = counter_of("o200k")
+
+SOURCES = {
+    "bank/account.py": """\
+'''Accounts.'''
+import decimal
+
+LIMIT = 3
+
+class Account:
+    '''Holds money.'''
+
+    def __init__(self, owner):
+        self.owner = owner
+        self.balance = 0
+
+    @property
+    def empty(self):
+        return self.balance == 0
+
+    def withdraw_money(self, amount):
+        check_funds(self.balance, amount)
+        self.balance -= amount
+""",
+    "bank/funds.py": """\
+def check_funds(balance, amount):
+    if amount > balance:
+        raise ValueError("not enough")
+
+
+def unrelated(values):
+    return [value for value in values if value]
+""",
+    "tests/test_account.py": """\
+def test_withdraw_money():
+    account.withdraw_money(3)
+""",
+    "web/pay.ts": """\
+export function payBill(total: number): void {
+  send(total);
+}
+
+export const refund = (n: number) => {
+  return -n;
+};
+""",
+    "native/sum.cpp": """\
+namespace n {
+template <class T>
+T add_up(T a, T b) {
+  return a + b;
+}
+class Box {
+ public:
+  int open() { return 1; }
+};
+}
+""",
+    "README.md": """\
+# Bank
+
+Words.
+
+## Withdrawing
+
+Money leaves.
+
+```sh
+# no heading
+```
+""",
+}
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    for name, text in SOURCES.items():
+        file = tmp_path / "repository" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return tmp_path / "repository"
+
+
+def packed(folder: Path, question: str, budget: int = 400, cache: Path | None = None) -> Packed:
+    with open_index(folder, cache or folder.parent / "cache") as index:
+        return pack(index, question, budget, lambda text: EXACT.count(text).most)
+
+
+@pytest.mark.parametrize(
+    ("path", "pieces"),
+    [
+        ("bank/account.py", ["", "Account", "Account.__init__", "Account.empty", "Account.withdraw_money"]),
+        ("bank/funds.py", ["check_funds", "", "unrelated"]),
+        ("web/pay.ts", ["payBill", "", "refund"]),
+        ("native/sum.cpp", ["", "add_up", "Box", "Box.open"]),
+        ("README.md", ["Bank", "Withdrawing"]),
+    ],
+)
+def test_files_are_cut_at_definitions(path: str, pieces: list[str]) -> None:
+    """Functions, classes without them, what is left of the module; each line in one piece, heads inside."""
+    chunks = cut(path, SOURCES[path])
+    assert [chunk.name for chunk in chunks] == pieces
+    every = sorted(line for chunk in chunks for line in chunk.lines)
+    assert every == list(range(1, len(SOURCES[path].splitlines()) + 1))
+    assert all(set(chunk.signature) <= set(chunk.lines) for chunk in chunks)
+
+
+@pytest.mark.parametrize("suffix", sorted(BY_SUFFIX))
+@settings(max_examples=max(CASES // 20, 3), deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(["def f(a):", "  x", "class A {", "}", "fn b() {", "\f", "\r", "é", "((", "", "/*"])
+    )
+)
+def test_every_line_is_in_one_piece(suffix: str, lines: list[str]) -> None:
+    """Whatever is written there, in every language: what does not parse is cut as far as it does."""
+    text = "\n".join(lines)
+    found = sorted(line for chunk in cut(f"x{suffix}", text) for line in chunk.lines)
+    assert found == list(range(1, (len(text.splitlines()) or 1) + 1))
+
+
+def test_words_are_taken_apart() -> None:
+    """Identifiers in parts and whole, words of grammar left out; a question's names, places and paths."""
+    assert parts("parseHTTPHeader_v2 = if") == ["parse", "http", "header", "parsehttpheaderv2"]
+    asked = read_question(
+        'why does `Account.withdraw_money` fail?\n  File "/x/bank/funds.py", line 3, in check_funds'
+    )
+    assert asked.names == ("withdraw_money", "check_funds")
+    assert asked.places == (("/x/bank/funds.py", 3),)
+
+
+def test_what_answers_comes_first(repository: Path) -> None:
+    """Words, then what is called from there; a place in a traceback before all; tests come later."""
+    with open_index(repository, repository.parent / "cache") as index:
+        names = [one.piece.chunk.name for one in rank(index, "how is money withdrawn from an account?")]
+        assert names[0] == "Account.withdraw_money"
+        assert "check_funds" in names
+        assert names.index("test_withdraw_money") > 0
+        pointed = rank(index, 'File "/home/x/bank/funds.py", line 6, in unrelated')
+        assert (pointed[0].piece.chunk.name, pointed[0].reason) == ("unrelated", "/home/x/bank/funds.py:6")
+        assert rank(index, "xyzzy") == []
+
+
+def test_lines_carry_file_and_number(repository: Path) -> None:
+    """Each line that is shown stands in that file at that number; gaps are marked."""
+    found = packed(repository, "withdraw money check funds")
+    path = ""
+    for line in found.text.splitlines():
+        number, _, text = line.partition(" ")
+        if number.isdigit():
+            assert SOURCES[path].splitlines()[int(number) - 1].rstrip() == text
+        elif line and line != "…":
+            path = line
+    assert "17     def withdraw_money(self, amount):" in found.text
+    assert found.files[0] == "bank/account.py"
+
+
+@settings(max_examples=CASES, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 700))
+def test_a_budget_is_never_exceeded(tmp_path_factory: pytest.TempPathFactory, seed: int, budget: int) -> None:
+    """Over random repositories, questions and budgets, counted exactly; the same bytes again."""
+    rng = random.Random(seed)
+    words = ["money", "account", "fund", "parse", "Größe", "x", "read", "write", "令", "value"]
+    folder = tmp_path_factory.mktemp("random") / "repository"
+    folder.mkdir()
+    for number in range(rng.randint(1, 5)):
+        body = "".join(
+            f"def {rng.choice(words)}_{n}(a):\n" + "".join(
+                f"    {rng.choice(words)} = {rng.choice(words)}_{rng.randint(0, 9)}({rng.random()})\n"
+                for _ in range(rng.randint(1, 12))
+            ) for n in range(rng.randint(1, 8))
+        )  # fmt: skip
+        (folder / f"{rng.choice(words)}{number}.{rng.choice(['py', 'txt', 'md', 'go'])}").write_text(body)
+    question = " ".join(rng.choices(words, k=3))
+    try:
+        found = packed(folder, question, budget)
+    except UsageError:
+        return
+    assert EXACT.count(found.text).most == found.tokens <= budget
+    assert packed(folder, question, budget, folder.parent / "other").text == found.text
+
+
+def test_the_index_follows_the_folder(repository: Path) -> None:
+    """After changes, new files and removals it gives what a fresh one does; nothing is read twice."""
+    cache = repository.parent / "cache"
+    packed(repository, "money")
+    (repository / "bank" / "funds.py").write_text("def check_money(amount):\n    return amount > 0\n")
+    (repository / "bank" / "new.py").write_text("def money_of(account):\n    return account.balance\n")
+    shutil.rmtree(repository / "web")
+    with open_index(repository, cache) as index:
+        assert index.follow() == 0
+    fresh = packed(repository, "money account funds", 300, repository.parent / "fresh")
+    assert packed(repository, "money account funds", 300).text == fresh.text
+    assert "check_money" in fresh.text
+    assert "check_funds(balance" not in fresh.text
+
+
+def test_bad_input_is_left_out_or_said(repository: Path) -> None:
+    """Binary, huge, not UTF-8, cyclic links, secrets, keys in code; no question, folder, room."""
+    (repository / "a.py").write_bytes(b"\0money")
+    (repository / "b.py").write_bytes("# Größe money".encode("latin-1"))
+    (repository / "c.py").write_text("money = 1\n" * 200_000)
+    (repository / ".env").write_text("MONEY=1")
+    (repository / "server.pem").write_text("money")
+    (repository / "circle").symlink_to(repository)
+    (repository / "gone.py").symlink_to(repository / "nowhere.py")
+    (repository / "key.py").write_text("money_key = 'sk-ant-api03-planted-secret-planted-secret'\n")
+    found = packed(repository, "money", 5000)
+    assert not {"a.py", "b.py", "c.py", ".env", "server.pem", "gone.py"} & set(found.files)
+    assert "money_key = '[key]'" in found.text
+    for question, budget in (("  ", 400), ("money", 3)):
+        with pytest.raises(UsageError):
+            packed(repository, question, budget)
+    with pytest.raises(UsageError):
+        packed(repository / "nowhere", "money")
+
+
+def test_a_damaged_index_is_made_anew(repository: Path) -> None:
+    """It can be computed again, so nobody is bothered with it."""
+    first = packed(repository, "money")
+    (file,) = (repository.parent / "cache").glob("*.sqlite3")
+    file.write_bytes(b"no database at all" * 100)
+    assert packed(repository, "money").text == first.text
