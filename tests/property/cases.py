@@ -19,8 +19,9 @@ from tests.property.rules import Style, draw_style, make_rules
 from tests.property.strategies import Author
 
 NIGHTLY = os.environ.get("GRN_NIGHTLY") == "1"
-SHAPES = 2_400 if NIGHTLY else 76
-CASES_PER_SHAPE = 28
+SHAPES = 2_400 if NIGHTLY else 64
+CASES_PER_SHAPE = 32
+"""Many, because a shape costs seconds of compilation and a case milliseconds."""
 SHAPES_PER_TEST = 20 if NIGHTLY else 4
 ALL_GROUPS = tuple(g.name for g in GROUPS if g.name != "always")
 

@@ -21,8 +21,8 @@ from grn.quant.metrics.registry import parse_metrics
 from tests.property.cases import NIGHTLY, SHAPES, Case, make_case, make_shape, same_bits
 from tests.property.markets import make_bars
 
-CASES = 28 if NIGHTLY else 8
-BLOCKS = range(0, SHAPES, 19) if not NIGHTLY else range(0, SHAPES, 50)
+CASES = 28 if NIGHTLY else 10
+BLOCKS = range(0, SHAPES, 16) if not NIGHTLY else range(0, SHAPES, 50)
 ULP = 2.0**-52
 
 
