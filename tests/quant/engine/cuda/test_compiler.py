@@ -19,7 +19,9 @@ TARGETS: list[tuple[Real, str]] = [("double", a) for a in nvrtc.ARCHITECTURES] +
 @pytest.mark.parametrize(("real", "architecture"), TARGETS)
 def test_every_operation_is_rounded(block: int, real: Real, architecture: str) -> None:
     """PTX without contracted, approximate or unrounded arithmetic; in float32 none is done in float64."""
-    ptx = nvrtc.compile_ptx(print_source([kernel_of(s) for s in shapes_of(block)], real), architecture)
+    # Architectures differ behind PTX: in CI one of them takes all shapes of the block, and float32 does.
+    some = None if NIGHTLY or (real, architecture) in (TARGETS[0], TARGETS[-1]) else 3
+    ptx = nvrtc.compile_ptx(print_source([kernel_of(s) for s in shapes_of(block)[:some]], real), architecture)
     assert len(nvrtc.ROUNDED.findall(ptx)) > 100
     assert not nvrtc.CONTRACTED.findall(ptx)
     assert not nvrtc.UNROUNDED.findall(ptx)
