@@ -147,14 +147,14 @@ def test_attention_kernels_are_chosen_by_generation(
 
 
 def test_the_best_place_of_a_machine() -> None:
-    """The card with the most memory, with its data sheet; an unknown card has no speed; else the
-    processor.
+    """The card with the most memory, less what is in use, with its data sheet; an unknown card has no
+    speed; else the processor.
     """
     two = (
-        Gpu("1", "NVIDIA L4", 22.5, "1", "8.9", "Ada", 300.0),
-        Gpu("2", "Unheard of", 23.0, "1", None, None, None),
+        Gpu("1", "NVIDIA L4", 22.5, 0.5, "1", "8.9", "Ada", 300.0),
+        Gpu("2", "Unheard of", 23.0, None, "1", None, None, None),
     )
-    assert best_place(replace(BARE, cards=two[:1])) == Place("NVIDIA L4", 22.5 * GIB, 300.0, 121, (8, 9))
+    assert best_place(replace(BARE, cards=two[:1])) == Place("NVIDIA L4", 22 * GIB, 300.0, 121, (8, 9))
     assert best_place(replace(BARE, cards=two)) == Place("Unheard of", 23 * GIB, None, None, None)
     assert best_place(BARE) == Place("AMD EPYC, no card", 20 * GIB, None, None, None, is_card=False)
 

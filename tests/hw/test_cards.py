@@ -38,8 +38,8 @@ def test_every_data_sheet_makes_sense() -> None:
 def test_what_the_driver_lists_is_read() -> None:
     """Names with commas; a figure that it does not give; an unknown card without bandwidth; a sentence."""
     cards = parse_cards(
-        "GPU-1, Card, with comma, 24564, 580.1, [N/A]\n"
-        "GPU-2, NVIDIA H200, 143771, 580.1, 9.0\nNo devices were found\n"
+        "GPU-1, Card, with comma, 24564, [N/A], 580.1, [N/A]\n"
+        "GPU-2, NVIDIA H200, 143771, 4, 580.1, 9.0\nNo devices were found\n"
     )
     assert [(c.name, c.capability, c.generation, c.bandwidth_gb_s) for c in cards] == [
         ("Card, with comma", None, None, None), ("NVIDIA H200", "9.0", "Hopper", 4800),

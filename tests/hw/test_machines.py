@@ -91,9 +91,9 @@ def test_disks_and_sensors_are_listed(tmp_path: Path) -> None:
 def test_a_recorded_machine_has_its_own_cards(tmp_path: Path) -> None:
     """Not those of this machine: what its driver said is kept beside its /sys; a data sheet adds the rest."""
     machine = probe(
-        put(tmp_path, {RECORDED: "GPU-1, NVIDIA GeForce RTX 4070 Laptop GPU, 8188, 580.95, 8.9\n"})
+        put(tmp_path, {RECORDED: "GPU-1, NVIDIA GeForce RTX 4070 Laptop GPU, 8188, 512, 580.95, 8.9\n"})
     )
     (card,) = machine.cards
     assert (card.generation, card.capability, card.bandwidth_gb_s) == ("Ada", "8.9", 256)
-    assert card.memory_gib == 8188 / 1024
+    assert (card.memory_gib, card.used_gib) == (8188 / 1024, 0.5)
     assert machine.gpus == ("NVIDIA GeForce RTX 4070 Laptop GPU",)

@@ -137,7 +137,9 @@ def test_a_limit_above_the_machine_limits_nothing(tmp_path: Path) -> None:
 
 def test_gpus_are_named(tmp_path: Path) -> None:
     """One line per card; a driver without a card says a sentence and has none."""
-    machine = probe(tmp_path, answers("GPU-1, NVIDIA GeForce RTX 4070 Laptop GPU, 8188, 580.95, 8.9\n\n"))
+    machine = probe(
+        tmp_path, answers("GPU-1, NVIDIA GeForce RTX 4070 Laptop GPU, 8188, 512, 580.95, 8.9\n\n")
+    )
     assert machine.gpus == ("NVIDIA GeForce RTX 4070 Laptop GPU",)
     assert "gpus" not in machine.unknown
     assert probe(tmp_path, answers("No devices were found\n")).gpus == ()

@@ -61,7 +61,7 @@ def named_card(name: str) -> Place:
 
 
 def best_place(machine: Machine) -> Place:
-    """The card of a machine with the most memory, or its processor without one."""
+    """The card of a machine with the most memory, less what is taken of it; or its processor without one."""
     cards = [card for card in machine.cards if card.memory_gib is not None]
     if cards:
         card = max(cards, key=lambda each: each.memory_gib or 0)
@@ -70,7 +70,7 @@ def best_place(machine: Machine) -> Place:
         capability = (int(known[0]), int(known[1])) if known else model.capability if model else None
         return Place(
             card.name,
-            (card.memory_gib or 0) * GIB,
+            ((card.memory_gib or 0) - (card.used_gib or 0)) * GIB,
             card.bandwidth_gb_s,
             model.bf16_tflops if model else None,
             capability,

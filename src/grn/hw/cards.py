@@ -8,7 +8,7 @@ from typing import Final
 
 QUERY: Final = (
     "nvidia-smi",
-    "--query-gpu=uuid,name,memory.total,driver_version,compute_cap",
+    "--query-gpu=uuid,name,memory.total,memory.used,driver_version,compute_cap",
     "--format=csv,noheader,nounits",
 )
 _MIB_IN_GIB = 1024
@@ -121,8 +121,8 @@ class Gpu:
     ----------
     uuid, name, driver
         As the driver tells them.
-    memory_gib
-        All of its memory, GiB.
+    memory_gib, used_gib
+        All of its memory, and what is taken now by the driver, the desktop and other programs, GiB.
     capability
         Compute capability, such as ``8.9``.
     generation
@@ -134,6 +134,7 @@ class Gpu:
     uuid: str | None
     name: str
     memory_gib: float | None
+    used_gib: float | None
     driver: str | None
     capability: str | None
     generation: str | None
@@ -145,15 +146,10 @@ def parse_cards(listed: str) -> tuple[Gpu, ...]:
     found = []
     for line in listed.splitlines():
         fields = [field.strip() for field in line.split(",")]
-        if len(fields) < 5 or not fields[-3].isdecimal():
+        if len(fields) < 6 or not fields[-4].isdecimal():
             continue
-        uuid, name, mib, driver, capability = (
-            fields[0],
-            ", ".join(fields[1:-3]),
-            fields[-3],
-            fields[-2],
-            fields[-1],
-        )
+        uuid, name = fields[0], ", ".join(fields[1:-4])  # a name may hold commas
+        mib, used_mib, driver, capability = fields[-4:]
         model = find_model(name)
         known = re.fullmatch(r"(\d+)\.(\d+)", capability)
         found.append(
@@ -161,6 +157,7 @@ def parse_cards(listed: str) -> tuple[Gpu, ...]:
                 uuid,
                 name,
                 int(mib) / _MIB_IN_GIB,
+                int(used_mib) / _MIB_IN_GIB if used_mib.isdecimal() else None,
                 driver,
                 capability if known else None,
                 _GENERATIONS.get((int(known[1]), int(known[2]))) if known else None,

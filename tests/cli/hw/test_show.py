@@ -35,7 +35,9 @@ LAPTOP = Machine(
     told_by="P-cores",
     sweep=tuple(range(0, 16, 2)),
     caches=(Cache(1, "data", 48, 2, 8), Cache(3, "unified", 36864, 32, 1)),
-    cards=(Gpu("GPU-1", "NVIDIA GeForce RTX 4070 Laptop GPU", 8188 / 1024, "580.95", "8.9", "Ada", 256.0),),
+    cards=(
+        Gpu("GPU-1", "NVIDIA GeForce RTX 4070 Laptop GPU", 8188 / 1024, 0.5, "580.95", "8.9", "Ada", 256.0),
+    ),
     disks=(Disk("nvme0n1", "Samsung SSD 990", 1024.2, "nvme"),),
     thermals=(Thermal("coretemp Package id 0", 58.0),),
 )
@@ -58,8 +60,8 @@ def test_the_machine_is_shown(capsys: pytest.CaptureFixture[str], monkeypatch: p
         "memory                        31.2 GiB\n"
         "memory limit                  none\n"
         "memory available              20.0 GiB\n"
-        "gpu                           NVIDIA GeForce RTX 4070 Laptop GPU, 8.0 GiB, 256 GB/s, Ada (8.9), "
-        "driver 580.95\n"
+        "gpu                           NVIDIA GeForce RTX 4070 Laptop GPU, 8.0 GiB (0.5 GiB in use), "
+        "256 GB/s, Ada (8.9), driver 580.95\n"
         "disk nvme0n1                  Samsung SSD 990, 1,024 GB, nvme\n"
         "sensor coretemp Package id 0  58 °C\n"
     )

@@ -85,6 +85,8 @@ def _facts(machine: Machine, bandwidth: float | None) -> Iterator[tuple[str, obj
             f"{card.generation} ({card.capability})" if card.generation else card.capability,
             f"driver {card.driver}",
         ]
+        if card.used_gib:
+            parts[1] = f"{parts[1]} ({_gib(card.used_gib)} in use)"
         yield "gpu", ", ".join(filter(None, parts))
     if not machine.cards:
         yield "gpu", "-" if "gpus" in machine.unknown else "none"
