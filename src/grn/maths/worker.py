@@ -13,6 +13,7 @@ import resource
 import select
 import subprocess
 import sys
+import time
 from dataclasses import asdict
 from types import TracebackType
 from typing import Self
@@ -43,6 +44,8 @@ class Worker:
         self.memory_mib = memory_mib
         self._process: subprocess.Popen[bytes] | None = None
         self._pending = b""
+        self.cpu_s = 0.0
+        """Processor time that the latest step took."""
 
     def __enter__(self) -> Self:
         return self
@@ -65,12 +68,14 @@ class Worker:
             return Verdict("timeout", "memory limit", "the process that decides has ended")
         answer = self._line(self.time_s)
         if answer is None:
+            self.cpu_s = self.time_s
             ended = process.poll() is not None
             self.end()
             if ended:
                 return Verdict("timeout", "memory limit", f"more than {self.memory_mib} MiB")
             return Verdict("timeout", "time limit", f"more than {self.time_s:g} s")
         found = json.loads(answer)
+        self.cpu_s = found["cpu_s"]
         return Verdict(found["kind"], found["rule"], found["detail"], tuple(found["needs"]))
 
     def end(self) -> None:
@@ -157,8 +162,10 @@ def main() -> None:
     sys.stdout.flush()
     for line in sys.stdin:
         question = json.loads(line)
+        began = time.process_time()
         verdict = answer(question["latex"], question["given"])
-        sys.stdout.write(json.dumps(asdict(verdict)) + "\n")
+        told = {**asdict(verdict), "cpu_s": time.process_time() - began}
+        sys.stdout.write(json.dumps(told) + "\n")
         sys.stdout.flush()
 
 

@@ -207,6 +207,64 @@ def _exponentials(e: Expr) -> Expr:
     return sp.expand(sp.powsimp(sp.expand(sp.expand(top, power_exp=True))))
 
 
+def _without_roots(e: Expr) -> Expr:
+    """Write ``T - t`` as a square where its root occurs: ``T = t + w^2``, and the root is w."""
+    for root in sorted(e.atoms(sp.Pow), key=sp.default_sort_key):
+        if not (root.base.is_Add and root.exp.is_Rational and root.exp.q == 2):
+            continue
+        for name in sorted(root.base.free_symbols, key=str):
+            slope = sp.diff(root.base, name)
+            if slope in (1, -1):
+                square = sp.Dummy("w", positive=True)
+                value = sp.expand(slope * (square**2 - root.base.subs(name, 0)))
+                return e.subs(name, value)
+    return e
+
+
+def _one_exponential(e: Expr) -> Expr:
+    """Terms by one exponential each, and all of them over the first: Black-Scholes and its kin."""
+    if not e.has(sp.exp) or not e.has(sp.log):
+        return e
+    e = _without_roots(e)
+    # By what stands beside the exponential and by its exponent: there are few of either.
+    groups: dict[Expr, dict[Expr, Expr]] = {}
+    # Exponentials stay closed while all else is expanded.
+    closed = {
+        part: sp.Dummy(f"e{n}")
+        for n, part in enumerate(sorted(e.atoms(sp.exp, sp.erf), key=sp.default_sort_key))
+    }
+    opened = {dummy: part for part, dummy in closed.items()}
+    for term in sp.Add.make_args(sp.expand(e.subs(closed))):
+        exponent: Expr = sp.Integer(0)
+        factor: Expr = sp.Integer(1)
+        special: Expr = sp.Integer(1)
+        for part in sp.Mul.make_args(term):
+            base, power = part.as_base_exp()
+            base = opened.get(base, base)
+            if isinstance(base, sp.exp):
+                exponent += power * base.exp
+            elif base.has(sp.erf):
+                special *= base**power
+            else:
+                factor *= part
+        inner = groups.setdefault(special, {})
+        inner[exponent] = inner.get(exponent, sp.Integer(0)) + factor
+    total: Expr = sp.Integer(0)
+    for special, terms in groups.items():
+        families: dict[Expr, Expr] = {}
+        for exponent in sorted(terms, key=sp.default_sort_key):
+            for first in families:
+                apart = sp.exp(sp.expand(sp.cancel(sp.expand_log(exponent - first)))).expand()
+                if not any(part.has(sp.log) for part in apart.atoms(sp.exp)):
+                    families[first] += terms[exponent] * apart
+                    break
+            else:
+                families[exponent] = terms[exponent]
+        for first, over in families.items():
+            total += special * sp.exp(first) * _rational(sp.expand_log(over))
+    return total
+
+
 def _powers(e: Expr) -> Expr:
     top, _ = sp.fraction(sp.together(sp.expand_power_base(sp.expand_power_exp(sp.powdenest(e)))))
     return sp.expand(sp.powsimp(sp.expand(top)))
@@ -221,6 +279,7 @@ def _simplified(e: Expr) -> Expr:
 
 
 _REWRITES: tuple[tuple[str, Callable[[Expr], Expr]], ...] = (
+    ("one exponential", _one_exponential),
     ("expansion", _expanded),
     ("rational identity", _rational),
     ("laws of powers", _powers),
