@@ -53,7 +53,13 @@ def test_json_carries_the_whole_plan(capsys: pytest.CaptureFixture[str], tmp_pat
         "8",
     ]
     assert main([*asked, "--json"]) == 0
-    plan = json.loads(capsys.readouterr().out)["plan"]
+    told = json.loads(capsys.readouterr().out)
+    plan = told.pop("plan")
+    assert list(told) == [
+        "source", "verdict", "memory_gib", "error_gib", "upper_gib", "tokens_per_s", "changes", "calibration",
+        "measured",
+    ]  # fmt: skip
+    assert (told["verdict"], told["memory_gib"]) == ("here", plan["memory"]["device"] / 2**30)
     assert (plan["job"]["seq"], plan["job"]["mixed"], plan["job"]["checkpointing"]) == (1024, True, False)
     assert plan["memory"]["weights"] == 4 * (2 * (4 * 64 * 64 + 3 * 64 * 128) + 2 * 100 * 64 + 5 * 64)
     assert plan["verdict"]["where"] == "here"
@@ -63,7 +69,9 @@ def test_memory_and_bandwidth_can_be_told(capsys: pytest.CaptureFixture[str]) ->
     """Of a card that is in no table, or of this machine's memory: 100 GB/s read 4.62 GB and 0.06 of cache."""
     asked = ["fit", "llama3.1:8b", "--memory-gib", "16", "--bandwidth", "100", "--context", "1k", "--json"]
     assert main(asked) == 0
-    speed = json.loads(capsys.readouterr().out)["plan"]["speed"]
+    told = json.loads(capsys.readouterr().out)
+    speed = told["plan"]["speed"]
+    assert told["tokens_per_s"] == speed["decode"]
     assert speed["decode"] == pytest.approx(1 / (speed["read_bytes"] / 100e9 + 32e-4))
 
 

@@ -77,7 +77,7 @@ class Tokens(click.ParamType[int]):
 )
 @click.option(
     "--attention",
-    type=click.Choice(["sdpa", "flash", "eager"]),
+    type=click.Choice(["sdpa", "flash", "flash2", "flash3", "flash4", "eager"]),
     default="sdpa",
     show_default=True,
     help="Training: attention kernel.",
@@ -165,10 +165,30 @@ def fit(
         plan = plan_training(subject.model, job, place)
         facts = _training(plan)
     if as_json:
-        write_json({"source": subject.source, "plan": plan, "calibration": calibration, "measured": measured})
+        told = {"calibration": calibration, "measured": measured}
+        write_json({"source": subject.source, **_headline(plan), **told, "plan": plan})
     else:
         write_facts([("model", f"{plan.model.name} ({subject.source})"), ("", plan.model.describe()), *facts])
     return ExitCode.DONE if plan.verdict.where in ("here", "tight") else ExitCode.NO
+
+
+def _headline(plan: InferencePlan | TrainingPlan) -> dict[str, object]:
+    """What a program most often wants, in the units that a person is shown."""
+    from grn.fit.tuning import TrainingPlan
+
+    speed: float | None
+    if isinstance(plan, TrainingPlan):
+        device, upper, speed = plan.memory.device, plan.memory.upper, plan.tokens_per_s
+    else:
+        device, upper, speed = plan.device, plan.upper, plan.speed.decode if plan.speed else None
+    return {
+        "verdict": plan.verdict.where,
+        "memory_gib": device / _GIB,
+        "error_gib": plan.error / _GIB,
+        "upper_gib": upper / _GIB,
+        "tokens_per_s": speed,
+        "changes": [change.what for change in plan.changes],
+    }
 
 
 def _place(gpu: str | None, memory_gib: float | None, bandwidth: float | None) -> Place:
