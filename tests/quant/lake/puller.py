@@ -1,7 +1,7 @@
 """A process that is killed: it imports once and forks, so that 200 starts do not cost 200 imports.
 
-Arguments: the lake's folder. A line on stdin starts a pull: kind, interval (or -), begin in milliseconds.
-The answer is the process id of the child, and "done" when it ended by itself.
+A line on stdin starts a pull: the home (its lake is pulled into), kind, interval (or -), begin in
+milliseconds. The answer is the process id of the child, then how it ended.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from grn.quant.lake.holdings import Lake
 from grn.quant.lake.series import Series
 
 
-def work(root: Path, kind: str, interval: str, begin: str) -> int:
+def work(home: str, kind: str, interval: str, begin: str) -> int:
+    os.environ["GRN_HOME"] = home
     # Every answer is written at once, so that kills meet writes and not only waits.
     pull._ROWS_PER_COMMIT = 1
     series = Series(kind, "ccxt:binance", "BTC/USDT", None if interval == "-" else interval)
-    (done,) = pull.pull(Lake(root), [series], pull.PullOptions(since_ns=int(begin) * 10**6))
+    (done,) = pull.pull(Lake(Path(home) / "lake"), [series], pull.PullOptions(since_ns=int(begin) * 10**6))
     if isinstance(done, pull.Failed):
         sys.stderr.write(f"{done.error}\n")
         return int(done.error.exit_code)
@@ -30,12 +31,11 @@ def work(root: Path, kind: str, interval: str, begin: str) -> int:
 
 
 def main() -> None:
-    root = Path(sys.argv[1])
     print("ready", flush=True)
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
-            os._exit(work(root, *line.split()))
+            os._exit(work(*line.rstrip("\n").split("\t")))
         print(child, flush=True)
         _, status = os.waitpid(child, 0)
         print(

@@ -14,12 +14,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from grn.cli.main import main
 from grn.quant.lake.check import WRONG, check_series
 from grn.quant.lake.holdings import Lake
 from grn.quant.lake.kinds import KINDS
@@ -43,23 +44,24 @@ def market(tmp_path: Path) -> tuple[World, Binance]:
     return world, double
 
 
-@contextmanager
-def puller(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    environ = {**os.environ, "GRN_HOME": str(tmp_path / "home"), "GRN_CACHE": str(tmp_path / "cache")}
-    command = [sys.executable, "-W", "ignore", str(PULLER), str(tmp_path / "home" / "lake")]
+@pytest.fixture(scope="module")
+def puller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
+    """A process that forks pulls."""
+    environ = {**os.environ, "GRN_CACHE": str(tmp_path_factory.mktemp("cache"))}
     with subprocess.Popen(
-        command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+        [sys.executable, "-W", "ignore", str(PULLER)],
+        env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         yield process
         process.stdin.close()  # type: ignore[union-attr]
 
 
-def start(process: subprocess.Popen[str], line: str) -> int:
+def start(process: subprocess.Popen[str], *words: object) -> int:
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write(f"{line}\n")
+    process.stdin.write("\t".join(map(str, words)) + "\n")
     process.stdin.flush()
     return int(process.stdout.readline())
 
@@ -84,7 +86,7 @@ def check(lake: Lake, series: Series, truth: pl.DataFrame, before: int) -> int:
     ("kind", "interval", "span_s"), [("bars", "1m", 0.9), ("trades", "-", 1.6)], ids=["bars", "trades"]
 )
 def test_a_killed_pull_loses_nothing_and_goes_on(
-    tmp_path: Path, kind: str, interval: str, span_s: float
+    tmp_path: Path, puller: subprocess.Popen[str], kind: str, interval: str, span_s: float
 ) -> None:
     """SIGKILL at seeded moments of a pull; after each the lake verifies, and the next goes on."""
     dice = random.Random(20261123)
@@ -92,19 +94,20 @@ def test_a_killed_pull_loses_nothing_and_goes_on(
     series = Series(kind, "ccxt:binance", "BTC/USDT", None if interval == "-" else interval)
     truth = double.truth() if kind == "bars" else double.true_trades()
     killed = 0
-    with Loopback(world, double.faults, double.answer) as server, puller(tmp_path) as process:
-        assert process.stdout is not None
+    asked = tmp_path / "home", kind, interval, JANUARY_MS
+    with Loopback(world, double.faults, double.answer) as server:
+        assert puller.stdout is not None
         point(tmp_path / "home", "ccxt:binance", server.url, 5.0)
         fresh = 0
         while killed < KILLS:
             # A fresh lake whenever a pull has come to its end.
             lake = Lake(tmp_path / "home" / "lake")
             have = check(lake, series, truth, 0) if fresh else 0
-            child = start(process, f"{kind} {interval} {JANUARY_MS}")
+            child = start(puller, *asked)
             time.sleep(dice.uniform(0.0, span_s))
             with suppress(ProcessLookupError):  # it was faster
                 os.kill(child, signal.SIGKILL)
-            end = process.stdout.readline().strip()
+            end = puller.stdout.readline().strip()
             assert end in ("killed", "ended 0"), end
             killed += end == "killed"
             fresh += 1
@@ -112,8 +115,8 @@ def test_a_killed_pull_loses_nothing_and_goes_on(
             if have == truth.height:
                 subprocess.run(["rm", "-r", str(lake.root)], check=True)
                 fresh = 0
-        start(process, f"{kind} {interval} {JANUARY_MS}")
-        assert process.stdout.readline() == "ended 0\n"
+        start(puller, *asked)
+        assert puller.stdout.readline() == "ended 0\n"
         assert check(lake, series, truth, 0) == truth.height
     named = {part.name for part in lake.store(series).manifest().parts}
     beside = {part.name for part in lake.store(series).manifest().beside.values()}
@@ -127,7 +130,9 @@ def grn(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_of_two_pulls_one_waits_and_one_refuses(tmp_path: Path) -> None:
+def test_of_two_pulls_one_waits_and_one_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """While one process writes, two others wait and one that may not refuses; the result is right."""
     world, double = market(tmp_path)
     series = Series("bars", "ccxt:binance", "BTC/USDT", "1m")
@@ -136,15 +141,17 @@ def test_of_two_pulls_one_waits_and_one_refuses(tmp_path: Path) -> None:
     with Loopback(world, double.faults, double.answer) as server:
         point(tmp_path / "home", "ccxt:binance", server.url, 5.0)
         with lake.store(series).writing(1.0):
-            refused = grn(tmp_path, *pull, "--wait", "0.2")
-            said = refused.communicate()
+            # In this process: the lock belongs to the open file, and the client is imported already.
+            monkeypatch.setenv("GRN_HOME", str(tmp_path / "home"))
+            refused = main(["quant", *pull, "--wait", "0.2"])
+            said = capsys.readouterr()
             first, second = grn(tmp_path, *pull, "--wait", "60"), grn(tmp_path, *pull, "--wait", "60")
             # Both have started, and wait for this process.
             time.sleep(1.0)
         answers = [json.loads(process.communicate()[0]) for process in (first, second)]
-    assert (refused.returncode, said[0]) == (2, "")
-    assert "another process is writing ccxt:binance BTC/USDT 1m (seen: 'waited 0.2 s')" in said[1]
-    assert "hint: let it finish, or wait longer with --wait" in said[1]
+    assert (refused, said.out) == (2, "")
+    assert "another process is writing ccxt:binance BTC/USDT 1m (seen: 'waited 0.2 s')" in said.err
+    assert "hint: let it finish, or wait longer with --wait" in said.err
     truth = double.truth()
     assert sorted(answer[0]["added"] for answer in answers) == [0, truth.height]
     assert lake.bars("BTC/USDT", "1m").drop("symbol").collect().equals(truth)
