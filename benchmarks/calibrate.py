@@ -178,7 +178,7 @@ def _outcome(
         psr=verdict.psr,
         dsr=verdict.dsr,
         effective_dsr=verdict.effective_dsr,
-        p_value=verdict.superiority.p_value,
+        p_value=verdict.skill_p,
         loss=verdict.overfitting.loss,
         pbo=verdict.overfitting.pbo,
         noise_p=noise_p,

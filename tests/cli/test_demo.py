@@ -123,7 +123,7 @@ def test_the_whole_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert v.counted == 9_702
     assert f"should show Sharpe {v.effective_luck:.2f}; the winner has {row['sharpe']:.2f}" in text
     assert f"above it with probability {v.effective_dsr:.2f}" in text
-    assert f"does as well: p = {v.superiority.p_value:.3f}" in text
+    assert f"does as well: p = {v.skill_p:.3f}" in text
     assert f"loses on the others in {v.overfitting.loss:.0%} of splits" in text
     assert f"had Sharpe {pl.Series(noise).median():.2f} (median) to {noise.max():.2f}" in text
     reached = int((noise >= row["sharpe"]).sum())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from grn.quant.strategy.indicators import sma
 from grn.quant.strategy.rules import Rules
 from grn.quant.strategy.strategy import Strategy
 from grn.quant.strategy.words import close
+from grn.quant.validate.autocorrelation import memory_of
 from grn.quant.validate.sharpe import deflated_sharpe_ratio, expected_max_sharpe, probabilistic_sharpe_ratio
 from grn.quant.validate.shuffle import shuffle_market
 from tests.quant.markets import cross, two_walks
@@ -46,8 +48,9 @@ def test_the_best_row_is_judged_with_the_trials_of_the_ledger(result: SweepResul
     assert (found.winner, found.trades) == (result.label(row), len(result.trades(row)))
     assert verdict.sharpe == pytest.approx(details["sharpe"], rel=1e-9)
     assert verdict.counted == result.trials.n == 12
-    psr = probabilistic_sharpe_ratio(per_period, 0.0, 120, **shape)
-    dsr = deflated_sharpe_ratio(per_period, 120, n_trials=12, variance=1.0 / 119.0, **shape)
+    worth = 1.0 + 119.0 / memory_of(result.path(row).returns)[0]
+    psr = probabilistic_sharpe_ratio(per_period, 0.0, worth, **shape)
+    dsr = deflated_sharpe_ratio(per_period, worth, n_trials=12, variance=1.0 / (worth - 1.0), **shape)
     assert verdict.psr == pytest.approx(psr, rel=1e-9)
     assert verdict.dsr == pytest.approx(dsr, rel=1e-9)
     assert found.decision == verdict.decision
@@ -121,11 +124,18 @@ def test_a_verdict_does_not_depend_on_the_metrics_asked_for(tmp_path: Path) -> N
 
 
 def test_nothing_traded_is_no_winner(tmp_path: Path) -> None:
-    """Where no row has a Sharpe ratio there is nothing to judge."""
+    """Where no row has a Sharpe ratio the first is rejected, and whatever is asked of it has an answer."""
     with Ledger.open(tmp_path) as book:
         idle = grn.sweep(Strategy(close > 1e9, close < 0), two_walks(), engine="reference", ledger=book)
-        with pytest.raises(UsageError, match="missing in every row"):
-            validate(idle)
+        found = validate(idle, shuffles=2, block=10, ledger=book)
+        bare = grn.backtest(cross(), two_walks(12), {"fast": 2, "slow": 8}, engine="reference", ledger=book)
+        alone = validate(bare, shuffles=0, ledger=book)
+    for one in (found, alone):
+        assert (one.decision, one.row) == ("reject", 0)
+        assert one.table()
+        assert not any("nan" in line for line in [*one.table(), *one.lines()])
+        json.dumps(one.to_dict(), allow_nan=False)
+    assert idle.report(tmp_path / "idle.html", validation=found).stat().st_size > 0
 
 
 @pytest.mark.parametrize("options", [{"shuffles": -1}, {"block": 0}, {"seed": -1}, {"block": 1_000}], ids=str)
@@ -140,7 +150,9 @@ def test_its_text_and_its_plain_form_are_those_of_the_verdict(result: SweepResul
     found = validate(result, shuffles=0)
     assert str(found) == "\n".join(found.lines())
     assert len(found.lines()) <= 8
-    assert found.to_dict().items() >= found.verdict.to_dict().items()
+    plain = found.verdict.to_dict()
+    assert plain.pop("best") == found.row  # a column of the table that trials were compared in
+    assert {name: found.to_dict()[name] for name in plain} == plain
 
 
 def test_more_trials_never_help(tmp_path: Path) -> None:

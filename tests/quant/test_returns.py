@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ def test_they_are_the_returns_of_the_paths(book: Ledger) -> None:
     found = trial_returns(result, [4, 1, 4])
     assert found.rows.tolist() == [1, 4]
     assert found.returns.shape == (100, 2)
-    assert not found.weekly
+    assert found.unit == "bar"
     for k, row in enumerate((1, 4)):
         assert found.returns[:, k].tobytes() == result.path(row).returns.tobytes()
     sharpes = found.returns.mean(axis=0) / found.returns.std(axis=0, ddof=1)
@@ -85,8 +86,7 @@ def test_large_sweeps_keep_the_best_and_an_even_sample(book: Ledger) -> None:
     picked = pick_rows(result, 20)
     assert len(picked) == len(set(picked.tolist())) == 20
     assert (np.diff(picked) > 0).all()
-    best = np.argsort(-result.trial_sharpes[0], kind="stable")[:10]
-    assert set(best.tolist()) <= set(picked.tolist())
+    assert result.best("sharpe") in picked
     assert picked.tolist() == pick_rows(result, 20).tolist()
     # The same settings in another order of the grid: the same trials.
     turned = grn.sweep(cross(list(range(11, 1, -1)), list(range(21, 11, -1))), WALK, ledger=book)
@@ -103,12 +103,28 @@ def test_large_sweeps_keep_the_best_and_an_even_sample(book: Ledger) -> None:
 def test_the_sample_is_even(book: Ledger) -> None:
     """Of 400 settings, 100 sampled: each quarter has 25, give or take four standard errors (17)."""
     result = grn.sweep(cross(range(2, 22), range(22, 42)), WALK, ledger=book)
-    best = set(np.argsort(-result.trial_sharpes[0], kind="stable")[:100].tolist())
-    rest = np.array(sorted(set(range(400)) - best))
-    sampled = sorted(set(pick_rows(result, 200).tolist()) - best)
-    counts, _ = np.histogram(np.searchsorted(rest, sampled), bins=4, range=(0, 300))
-    assert counts.sum() == 100
-    assert np.abs(counts - 25).max() <= 17
+    picked = pick_rows(result, 101)
+    by_number, _ = np.histogram(picked, bins=4, range=(0, 400))
+    ranks = np.argsort(np.argsort(result.trial_sharpes[0]))
+    by_sharpe, _ = np.histogram(ranks[picked], bins=4, range=(0, 400))
+    for counts in (by_number, by_sharpe):
+        assert counts.sum() == 101
+        assert np.abs(counts - 25).max() <= 18  # the best is always among them
+
+
+def test_days_come_before_weeks(book: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bars of an hour are summed up by the day where they are too many; years have days."""
+    hours = random_walk(480).with_columns(
+        ts=pl.datetime_range(datetime(2020, 1, 1), datetime(2020, 1, 20, 23), "1h", eager=True)
+    )
+    result = grn.sweep(cross(), hours, ledger=book)
+    bars = trial_returns(result)
+    monkeypatch.setattr(module, "LARGE", 6 * 480 - 1)
+    days = trial_returns(result)
+    assert (bars.unit, days.unit, days.returns.shape) == ("bar", "day", (20, 6))
+    np.testing.assert_allclose(days.returns[3], bars.returns[72:96].sum(axis=0), atol=1e-15)
+    assert days.per_year(8766.0) == pytest.approx(365.2425)
+    assert bars.per_year(8766.0) == 8766.0
 
 
 def test_weeks_are_summed_when_there_is_too_much(book: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,11 +133,11 @@ def test_weeks_are_summed_when_there_is_too_much(book: Ledger, monkeypatch: pyte
     days = trial_returns(result)
     monkeypatch.setattr(module, "LARGE", 599)
     weeks = trial_returns(result, ledger=book)
-    assert weeks.weekly
+    assert weeks.unit == "week"
     assert weeks.returns.shape == (15, 6)  # 2020-01-01, a Wednesday, and 99 days
     assert (weeks.ts_ns.view("datetime64[ns]").astype("datetime64[D]").astype(int) % 7 == 4).all()
     np.testing.assert_allclose(weeks.returns[1], days.returns[5:12].sum(axis=0), atol=1e-15)
-    assert trial_returns(result, ledger=book).weekly
+    assert trial_returns(result, ledger=book).unit == "week"
 
 
 def test_weeks_are_sums_in_the_order_of_the_bars() -> None:
@@ -154,6 +170,16 @@ def test_accounts_of_other_bars_share_one_calendar(book: Ledger) -> None:
     assert trial_returns(weights).returns[:, 0].tobytes() == weights.path(0).returns.tobytes()
 
 
+def test_the_same_rows_of_a_run_with_another_symbol_are_others(book: Ledger) -> None:
+    """Beside a symbol of other bars the calendar is another one, and so are the returns that are kept."""
+    data = two_walks(60)
+    early = data.filter((pl.col("symbol") == "B") | (pl.col("ts") < pl.datetime(2020, 1, 21)))
+    both = grn.sweep(cross([2], [5]), early, ledger=book)
+    assert trial_returns(both, [0], ledger=book).returns.shape == (60, 1)
+    alone = grn.sweep(cross([2], [5]), early.filter(pl.col("symbol") == "A"), ledger=book)
+    assert trial_returns(alone, [0], ledger=book).returns.shape == (20, 1)
+
+
 def test_rows_that_are_not_there_are_refused(book: Ledger) -> None:
     """Below zero, above the last, or none at all; and bytes of another size are not read as returns."""
     result = grn.sweep(cross(), WALK, ledger=book)
@@ -162,7 +188,9 @@ def test_rows_that_are_not_there_are_refused(book: Ledger) -> None:
             trial_returns(result, rows)
     chosen = np.array([0], np.int64)
     book.keep_returns(
-        result.run, module._name(result, chosen, weekly=False), module._pack(trial_returns(result))
+        result.run,
+        module._name(result, chosen, "bar", result.bars[0].ts_ns),
+        module._pack(trial_returns(result)),
     )
     with pytest.raises(LedgerError, match="size"):
         trial_returns(result, [0], ledger=book)

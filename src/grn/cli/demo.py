@@ -184,7 +184,7 @@ def tell_verdict(validation: Validation) -> Iterator[str]:
         f"that much luck should show Sharpe {v.effective_luck:.2f}; the winner has {v.sharpe:.2f}, above it "
         f"with probability {v.effective_dsr:.2f}"
     )
-    yield f"resampled without skill, the best of these trials does as well: p = {v.superiority.p_value:.3f}"
+    yield f"resampled without skill, the best of these trials does as well: p = {v.skill_p:.3f}"
     yield f"chosen on half of the days, the best loses on the others in {v.overfitting.loss:.0%} of splits"
     yield (
         f"noise found a winner too: on {noise.shuffles} shuffled markets the same sweep's best had Sharpe "

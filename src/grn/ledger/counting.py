@@ -19,18 +19,19 @@ def count(
     watermark: int | None,
     *,
     alone: bool = False,
-    until_ns: int | None = None,
+    until: tuple[int, int] | None = None,
 ) -> TrialCount:
     """Count the trials on some data sets and, unless these `alone`, on all that are the same markets.
 
-    See :meth:`grn.Ledger.count_trials`; with `until_ns` only those that were recorded up to that moment.
+    See :meth:`grn.Ledger.count_trials`; with `until` only those that were recorded up to a
+    moment or up to a watermark, so that a clock that was set back hides nothing.
     """
     wanted = set(data_ids)
     upto = read.watermark(connection) if watermark is None else watermark
     ids = sorted(wanted) if alone else markets.related(connection, wanted)
     rows = read.trials_on(connection, ids, upto)
-    if until_ns is not None:
-        rows = [row for row in rows if row.recorded_ns <= until_ns]
+    if until is not None:
+        rows = [row for row in rows if row.recorded_ns <= until[0] or row.watermark <= until[1]]
     bars = markets.bars_of(connection, {*wanted, *(row.data_id for row in rows)})
     longest = max((bars.get(data_id, 0) for data_id in wanted), default=0)
     union, spread = KeyUnion(), RunSpread()

@@ -296,7 +296,9 @@ class Ledger(LedgerFile):
 
         with explained(self.folder, WHAT):
             late = holdouts.reaching(self._connection, one)
-            return count(self._connection, self._blobs, late, None, alone=True, until_ns=one.locked_ns)
+            return count(
+                self._connection, self._blobs, late, None, alone=True, until=(one.locked_ns, one.watermark)
+            )
 
     def check_holdouts(self, looks: Sequence[Look], *, allowed: bool) -> list[Holdout]:
         """The locked periods that histories reach into, where that is allowed.

@@ -19,7 +19,7 @@ from grn.ledger.holdouts import Holdout
 from grn.quant.engine.path import Path
 from grn.quant.engine.portfolio.path import PortfolioPath
 from grn.quant.result import SweepResult
-from grn.quant.returns import TrialReturns
+from grn.quant.returns import TrialReturns, Unit
 from grn.quant.strategy.costs import Costs
 from grn.quant.stress import Scenario, stress
 from grn.quant.validate.chance import Shuffled, Timing, rotate_positions, shuffle_trades
@@ -34,6 +34,7 @@ from grn.quant.validate.regimes import (
 )
 from grn.quant.validate.selection import Paths, RunningSums, WalkForward, cross_validate, walk_forward
 from grn.quant.validate.stability import Stability, measure_stability
+from grn.quant.validate.verdict import plain_numbers, say_number
 
 Array = npt.NDArray[np.float64]
 
@@ -44,7 +45,6 @@ FOLDS: Final = (12, 2)
 """Folds of the cross-validation, and those that a split tests: 66 splits, 11 paths."""
 EMBARGO: Final = 0.01
 """Bars left out behind each test, as a share of all (López de Prado 2018, section 7.4.2)."""
-WEEKS_A_YEAR: Final = 365.2425 / 7
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,10 +53,11 @@ class Examination:
 
     Attributes
     ----------
-    ts_ns, ppy
-        Labels of the bars that trials were compared on (int64), and how many of them a year has.
+    ts_ns, unit, ppy
+        Labels of the bars, days or weeks that trials were compared by (int64), which of them, and how many of
+        them a year has.
     own_ppy
-        Bars of the winner per year: other ones where trials were compared by weeks.
+        Bars of the winner per year.
     winner
         Returns of the winner on these bars: float64 [bars].
     rolling, anchored
@@ -85,6 +86,7 @@ class Examination:
     """
 
     ts_ns: npt.NDArray[np.int64]
+    unit: Unit
     ppy: float
     own_ppy: float
     winner: Array
@@ -117,8 +119,6 @@ class Examination:
 
     def to_dict(self) -> dict[str, object]:
         """Plain JSON values, Sharpe ratios annual; NaN and the infinities as text."""
-        from grn.quant.validate.verdict import plain_numbers
-
         paths, year = self.paths, math.sqrt(self.ppy)
         found = {
             "walk_forward": {
@@ -187,7 +187,8 @@ def examine(
     walks = _walks(sums)
     return Examination(
         ts_ns=returns.ts_ns,
-        ppy=WEEKS_A_YEAR if returns.weekly else result.ppy,
+        unit=returns.unit,
+        ppy=returns.per_year(result.ppy),
         own_ppy=result.ppy,
         winner=returns.returns[:, np.searchsorted(returns.rows, row)],
         rolling=walks[0],
@@ -212,31 +213,34 @@ def describe(found: Examination) -> Iterator[str]:
         rolling, anchored = (found.annual(walk.sharpe) for walk in (found.rolling, found.anchored))
         yield (
             f"walked    {len(found.rolling.windows)} windows, each chosen for before it began: Sharpe "
-            f"{rolling:.2f} by the {found.trained:,} bars before, {anchored:.2f} by all before"
+            f"{say_number(rolling)} by the {found.trained:,} {found.unit}s before, {say_number(anchored)} by "
+            "all before"
         )
     if found.paths is not None:
         ratios = found.paths.sharpes * math.sqrt(found.ppy)
         low, middle, high = (float(np.quantile(ratios, q)) for q in (0.0, 0.5, 1.0))
         yield (
             f"crossed   {len(ratios)} paths of {found.paths.folds.n_splits} splits, tested where not chosen: "
-            f"Sharpe {low:.2f} to {high:.2f}, median {middle:.2f}"
+            f"Sharpe {say_number(low)} to {say_number(high)}, median {say_number(middle)}"
         )
     yield "costs     " + _say_stress(found)
     if found.regimes:
-        parts = ", ".join(f"{REGIMES[r.regime]} {found.own_annual(r.sharpe):.2f}" for r in found.regimes)
+        parts = ", ".join(
+            f"{REGIMES[r.regime]} {say_number(found.own_annual(r.sharpe))}" for r in found.regimes
+        )
         yield f"regimes   Sharpe by the volatility of the {found.window} bars before: {parts}"
     first, second = (found.own_annual(half) for half in (found.decay.first, found.decay.second))
     yield (
-        f"halves    Sharpe {first:.2f} in the first, {second:.2f} in the second; a fall at least like this "
-        f"has p = {found.decay.p_value:.2f} by chance"
+        f"halves    Sharpe {say_number(first)} in the first, {say_number(second)} in the second; a fall at "
+        f"least like this has p = {say_number(found.decay.p_value)} by chance"
     )
     if (near := found.stability) is not None and near.plateau is not None:
-        word = "a plateau" if near.plateau else "a spike"
         yield (
             f"around    {near.neighbours} neighbours in the grid keep {near.kept:.0%} of the Sharpe ratio "
-            f"(median): {word}{'; the best may lie outside the grid' if near.at_edge else ''}"
+            f"(median){'' if near.plateau else ': a spike'}"
+            f"{'; the best may lie outside the grid' if near.at_edge else ''}"
         )
-    if found.timing is not None:
+    if found.timing is not None and not math.isnan(found.timing.p_value):
         yield f"timing    the same positions at other times do as well in {found.timing.p_value:.1%}"
     if found.orders is not None and not math.isnan(found.orders.drawdown):
         yield (
@@ -253,7 +257,8 @@ def describe(found: Examination) -> Iterator[str]:
 
 def _say_stress(found: Examination) -> str:
     named = ", ".join(
-        f"{s.sharpe:.2f} " + ("without" if s.factor == 0.0 else f"at x{s.factor:g}") for s in found.stress
+        f"{say_number(s.sharpe)} " + ("without" if s.factor == 0.0 else f"at x{s.factor:g}")
+        for s in found.stress
     )
     return f"Sharpe {named}" + (" a fee of 0.1 % (the run had no costs)" if found.free else "")
 
@@ -272,7 +277,7 @@ def _walks(sums: RunningSums) -> tuple[WalkForward | None, WalkForward | None]:
 def _paths(sums: RunningSums) -> Paths | None:
     folds, tests = FOLDS
     embargo = math.ceil(EMBARGO * sums.n_bars)
-    if sums.n_bars // folds <= 1 + embargo:
+    if sums.n_bars // folds <= 2 + embargo:  # a bar is purged on either side
         return None
     return cross_validate(sums, n_folds=folds, n_test=tests, purge=1, embargo=embargo)
 

@@ -77,7 +77,7 @@ def validate(
         raise UsageError(
             "shuffles and seed must be >= 0 and block >= 1", seen=f"shuffles={shuffles}, {block=}, {seed=}"
         )
-    row = result.best("sharpe")
+    row = _winner(result)
     best = sweep_shuffled(result, shuffles=shuffles, block=block, seed=seed, progress=progress)
     path = result.path(row)
     with _known(result, ledger) as book:
@@ -107,6 +107,14 @@ def validate(
         block=block,
         seed=seed,
     )
+
+
+def _winner(result: SweepResult) -> int:
+    """The best row by Sharpe ratio; the first one where none has a Sharpe ratio, to be rejected."""
+    try:
+        return result.best("sharpe")
+    except UsageError:
+        return 0
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import json
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -37,9 +37,12 @@ Stamps = npt.NDArray[np.int64]
 LIMIT: Final = 1_000
 """Trials of one run whose returns are kept at most."""
 LARGE: Final = 2**24
-"""Returns (bars times rows) above which those of a week are summed up: 128 MiB."""
-_WEEK_NS: Final = 7 * 86_400 * 10**9
-_MONDAY_NS: Final = 4 * 86_400 * 10**9  # 1970-01-05
+"""Returns (bars times rows) above which those of a day, or else of a week, are summed up: 128 MiB."""
+Unit = Literal["bar", "day", "week"]
+_DAY_NS: Final = 86_400 * 10**9
+_WEEK_NS: Final = 7 * _DAY_NS
+_YEAR_NS: Final = 365.2425 * _DAY_NS
+_MONDAY_NS: Final = 4 * _DAY_NS  # 1970-01-05
 
 
 @dataclass(frozen=True)
@@ -51,26 +54,32 @@ class TrialReturns:
     rows
         int64 ``(R,)``: rows of the result, ascending.
     ts_ns
-        int64 ``(T,)``: label of each bar, or Monday of each week.
+        int64 ``(T,)``: label of each bar, or the beginning of each day (UTC), or Monday of each week.
     returns
         float64 ``(T, R)``.  A bar that an account does not have earns nothing.
-    weekly
-        Whether they are sums over weeks.
+    unit
+        What they are sums over: ``bar``, ``day`` or ``week``.
     """
 
     rows: Rows
     ts_ns: npt.NDArray[np.int64]
     returns: Array
-    weekly: bool
+    unit: Unit
+
+    def per_year(self, ppy: float) -> float:
+        """Labels per year; `ppy` is that of bars."""
+        if self.unit == "bar" or len(self.ts_ns) < 2:
+            return ppy
+        years = float(self.ts_ns[-1] - self.ts_ns[0]) / _YEAR_NS
+        return (len(self.ts_ns) - 1) / years
 
 
 def pick_rows(result: SweepResult, limit: int = LIMIT) -> Rows:
     """Rows whose returns stand for all: int64 ``(at most limit,)``, ascending.
 
-    All of them where there are no more than `limit`.  Otherwise half of them are the best by Sharpe ratio
-    (the first of equals), and the other half those of the rest with the smallest trial keys: keys are
-    hashes, so that this is an even sample that depends on nothing else, neither on the grid's order nor on
-    a seed.
+    All of them where there are no more than `limit`.  Otherwise the best by Sharpe ratio (the first of
+    equals) and, of the others, those with the smallest trial keys: keys are hashes, so that this is an even
+    sample that depends on nothing else, neither on the grid's order nor on a seed.
     """
     if limit < 2:
         raise UsageError("at least two rows are kept", seen=limit)
@@ -78,11 +87,10 @@ def pick_rows(result: SweepResult, limit: int = LIMIT) -> Rows:
     if n <= limit:
         return np.arange(n)
     sharpes = np.concatenate(result.trial_sharpes)
-    order = np.argsort(np.where(np.isnan(sharpes), np.inf, -sharpes), kind="stable")
-    best, rest = order[: limit // 2], np.sort(order[limit // 2 :])
-    keys = _keys(result, rest)
-    sample = rest[np.argsort(keys, kind="stable")[: limit - len(best)]]
-    return np.sort(np.concatenate([best, sample]))
+    best = int(np.argmax(np.where(np.isnan(sharpes), -np.inf, sharpes)))
+    others = np.delete(np.arange(n), best)
+    sample = others[np.argsort(_keys(result, others), kind="stable")[: limit - 1]]
+    return np.sort(np.append(sample, best))
 
 
 def trial_returns(
@@ -107,26 +115,25 @@ def trial_returns(
             "no such row", seen=f"{len(chosen)} rows", hint=f"rows go from 0 to {len(result) - 1}"
         )
     stamps = np.unique(np.concatenate([b.ts_ns for b in result.bars]))
-    weekly = len(stamps) * len(chosen) > LARGE
+    unit, labels = _cut(stamps, len(chosen))
     book = ledger if ledger is not None and result.run and ledger.knows(result.run) else None
-    name = _name(result, chosen, weekly=weekly)
+    name = _name(result, chosen, unit, labels)
     if book is not None and (data := book.kept_returns(name)) is not None:
-        return _unpack(data, chosen)
-    labels = np.unique(_mondays(stamps)) if weekly else stamps
+        return _unpack(data, chosen, unit)
     returns = np.zeros((len(labels), len(chosen)))
     if isinstance(result.strategy, Weights):
         for k, row in enumerate(chosen.tolist()):
             path = result.path(row)
-            _enter(path.returns[None], path.ts_ns, labels, returns[:, k : k + 1], weekly=weekly)
+            _enter(path.returns[None], path.ts_ns, labels, returns[:, k : k + 1], unit)
     else:
-        _follow(result, chosen, labels, returns, weekly=weekly)
-    made = TrialReturns(chosen, labels, returns, weekly)
+        _follow(result, chosen, labels, returns, unit)
+    made = TrialReturns(chosen, labels, returns, unit)
     if book is not None:
         book.keep_returns(result.run, name, _pack(made))
     return made
 
 
-def _follow(result: SweepResult, rows: Rows, labels: Stamps, returns: Array, *, weekly: bool) -> None:
+def _follow(result: SweepResult, rows: Rows, labels: Stamps, returns: Array, unit: Unit) -> None:
     """Fill in the returns of strategies of signals, each account's rows together."""
     assert isinstance(result.strategy, Strategy)
     size = len(result.grid)
@@ -141,18 +148,18 @@ def _follow(result: SweepResult, rows: Rows, labels: Stamps, returns: Array, *, 
         def enter(k: int, equity: Array, first: int = first, ts_ns: Stamps = bars.ts_ns) -> None:
             made = returns_of(equity, result.rules.cash)
             columns = returns[:, first + k : first + k + len(made)]
-            _enter(made, ts_ns, labels, columns, weekly=weekly)
+            _enter(made, ts_ns, labels, columns, unit)
 
         grid = Grid(result.grid.params, values)
         visit_curves(result.strategy, bars, result.rules, grid, enter, threads=threads)
 
 
-def _enter(made: Array, ts_ns: Stamps, labels: Stamps, columns: Array, *, weekly: bool) -> None:
+def _enter(made: Array, ts_ns: Stamps, labels: Stamps, columns: Array, unit: Unit) -> None:
     """Write returns of bars, float64 ``(n, T)``, into columns of labels; other labels keep their zeros."""
-    if weekly:
-        places = np.searchsorted(labels, _mondays(ts_ns))
+    if unit != "bar":
+        places = np.searchsorted(labels, _begin(ts_ns, unit))
         for k, one in enumerate(made):
-            # One after another, so that no week's sum depends on how a library pairs its terms.
+            # One after another: no sum depends on how a library pairs terms.
             columns[:, k] = np.bincount(places, one, len(labels))
     elif len(ts_ns) == len(labels):
         columns[:] = made.T
@@ -172,23 +179,35 @@ def _keys(result: SweepResult, rows: Rows) -> npt.NDArray[np.uint64]:
     return keys
 
 
-def _name(result: SweepResult, rows: Rows, *, weekly: bool) -> str:
-    """Hash of all that decides the numbers: the trials, and the versions that compute them."""
-    what = canonical_json({"weekly": weekly, "versions": versions()})
-    return sha256_hex(b"grn.returns.1", what, _keys(result, rows).astype("<u8").tobytes())
+def _name(result: SweepResult, rows: Rows, unit: Unit, labels: Stamps) -> str:
+    """Hash of all that decides the numbers: trials, calendar, and the versions that compute them."""
+    what = canonical_json({"unit": unit, "versions": versions()})
+    keys = _keys(result, rows).astype("<u8").tobytes()
+    return sha256_hex(b"grn.returns.2", what, keys, labels.astype("<i8").tobytes())
 
 
-def _mondays(ts_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _cut(stamps: Stamps, rows: int) -> tuple[Unit, Stamps]:
+    """The shortest unit whose table of returns is not too large, and its labels; weeks where none is."""
+    if len(stamps) * rows <= LARGE:
+        return "bar", stamps
+    days = np.unique(_begin(stamps, "day"))
+    return ("day", days) if len(days) * rows <= LARGE else ("week", np.unique(_begin(stamps, "week")))
+
+
+def _begin(ts_ns: Stamps, unit: Unit) -> Stamps:
+    """Beginning of the day or week of each stamp."""
+    if unit == "day":
+        return ts_ns // _DAY_NS * _DAY_NS
     return (ts_ns - _MONDAY_NS) // _WEEK_NS * _WEEK_NS + _MONDAY_NS
 
 
 def _pack(made: TrialReturns) -> bytes:
-    head = canonical_json({"bars": len(made.ts_ns), "rows": len(made.rows), "weekly": made.weekly})
+    head = canonical_json({"bars": len(made.ts_ns), "rows": len(made.rows), "unit": made.unit})
     body = [made.ts_ns.astype("<i8").tobytes(), made.returns.astype("<f8").tobytes()]
     return b"".join([struct.pack("<Q", len(head)), head, *body])
 
 
-def _unpack(data: bytes, rows: Rows) -> TrialReturns:
+def _unpack(data: bytes, rows: Rows, unit: Unit) -> TrialReturns:
     (size,) = struct.unpack_from("<Q", data)
     head: dict[str, Any] = json.loads(data[8 : 8 + size])
     n = int(head["bars"])
@@ -196,4 +215,4 @@ def _unpack(data: bytes, rows: Rows) -> TrialReturns:
         raise LedgerError("kept returns do not have the size that they should", seen=str(head))
     ts_ns = np.frombuffer(data, "<i8", n, 8 + size).astype(np.int64)
     values = np.frombuffer(data, "<f8", n * len(rows), 8 + size + 8 * n).astype(np.float64)
-    return TrialReturns(rows, ts_ns, values.reshape(n, len(rows)), bool(head["weekly"]))
+    return TrialReturns(rows, ts_ns, values.reshape(n, len(rows)), unit)

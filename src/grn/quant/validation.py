@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grn.quant.examination import Examination, describe
-from grn.quant.validate.verdict import Assessment, Noise
+from grn.quant.validate.verdict import Assessment, Noise, say_number
 
 Array = npt.NDArray[np.float64]
 
@@ -63,9 +63,14 @@ class Validation:
         return {
             **head,
             "winner": self.winner,
+            "row": self.row,
             "trades": self.trades,
             "watermark": self.watermark,
-            **found,
+            "shuffles": self.shuffles,
+            "block": self.block,
+            "seed": self.seed,
+            "compared_by": self.examination.unit,
+            **{name: value for name, value in found.items() if name != "best"},
             "examination": self.examination.to_dict(),
         }
 
@@ -76,10 +81,10 @@ class Validation:
     def table(self) -> list[str]:
         """What else is known, a line each: corrections for the number of trials, then the examination."""
         v, annual = self.verdict, self.examination.annual
-        cuts = ", ".join(f"{annual(cut.sharpe):.2f} {cut.method}" for cut in v.haircuts)
+        cuts = ", ".join(f"{say_number(annual(cut.sharpe))} {cut.method}" for cut in v.haircuts)
         return [
-            f"deflated  probability {v.effective_dsr:.4f} by {v.effective:,.0f} independent trials, "
-            f"{v.dsr:.4f} by all {v.counted:,} as if they were",
+            f"deflated  probability {say_number(v.effective_dsr, 4)} by {v.effective:,.0f} independent "
+            f"trials, {say_number(v.dsr, 4)} by all {v.counted:,} as if they were",
             *([f"haircut   Sharpe after correcting for every trial counted: {cuts}"] if cuts else []),
             *describe(self.examination),
         ]

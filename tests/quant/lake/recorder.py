@@ -1,6 +1,6 @@
 """A recorder that is killed: it imports once and forks, so that 50 starts do not cost 50 imports.
 
-Argument: the lake's folder. A line on stdin starts a recording. The answer is the process id of the child,
+A line on stdin, the home, starts a recording into its lake. The answer is the process id of the child,
 then a line whenever something more is in its journals (kind, symbol, messages, number of the last, a full
 stop, which a line lacks that was cut off), and "done" when it ended, however it ended.
 """
@@ -22,7 +22,8 @@ from grn.quant.lake.reel import Reel
 from grn.quant.lake.series import Series
 
 
-def work(root: Path) -> int:
+def work(home: str) -> int:
+    os.environ["GRN_HOME"] = home
     record._TICK_S = 0.01
     told: dict[str, int] = {}
 
@@ -40,18 +41,19 @@ def work(root: Path) -> int:
     ]
     options = record.RecordOptions(rotate_bytes=4000)
     stop = asyncio.Event()
-    asyncio.run(record.record_until(Lake(root), "ccxt:binance", wanted, options, stop, on_tick=tell))
+    asyncio.run(
+        record.record_until(Lake(Path(home) / "lake"), "ccxt:binance", wanted, options, stop, on_tick=tell)
+    )
     return 0
 
 
 def main() -> None:
-    root = Path(sys.argv[1])
     print("ready", flush=True)
-    for _ in sys.stdin:
+    for home in sys.stdin:
         child = os.fork()
         if child == 0:
             print(os.getpid(), flush=True)
-            os._exit(work(root))
+            os._exit(work(home.rstrip("\n")))
         os.waitpid(child, 0)
         print("\ndone", flush=True)
 

@@ -9,10 +9,13 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
+import pytest
 
+from grn.cli.main import main
 from grn.quant.lake.check import check_series
 from grn.quant.lake.findings import WRONG
 from grn.quant.lake.holdings import Lake
@@ -29,11 +32,25 @@ KILLS = 50 if NIGHTLY else 3
 RECORDER = Path(__file__).with_name("recorder.py")
 
 
-def acknowledged(process: subprocess.Popen[str], span_s: float) -> dict[str, tuple[int, int]]:
+@pytest.fixture(scope="module")
+def recorder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
+    """A process that forks recordings."""
+    environ = {**os.environ, "GRN_CACHE": str(tmp_path_factory.mktemp("cache"))}
+    with subprocess.Popen(
+        [sys.executable, "-W", "ignore", str(RECORDER)],
+        env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield process
+        process.stdin.close()  # type: ignore[union-attr]
+
+
+def acknowledged(process: subprocess.Popen[str], home: Path, span_s: float) -> dict[str, tuple[int, int]]:
     """Start a recording, kill it after a while, and return what it had said was written."""
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write("go\n")
+    process.stdin.write(f"{home}\n")
     process.stdin.flush()
     child = int(process.stdout.readline())
     killer = threading.Timer(span_s, os.kill, (child, signal.SIGKILL))
@@ -50,16 +67,16 @@ def acknowledged(process: subprocess.Popen[str], span_s: float) -> dict[str, tup
     return said
 
 
-def test_a_killed_recording_keeps_what_it_acknowledged(tmp_path: Path) -> None:
+def test_a_killed_recording_keeps_what_it_acknowledged(
+    tmp_path: Path, recorder: subprocess.Popen[str]
+) -> None:
     """SIGKILL at seeded moments of a recording of many small journals; then repair, or another recording."""
     dice = random.Random(20261123)
     world, stop = World(BEGIN_NS), threading.Event()
     (tmp_path / "home").mkdir()
-    environ = {**os.environ, "GRN_HOME": str(tmp_path / "home"), "GRN_CACHE": str(tmp_path / "cache")}
     lake = Lake(tmp_path / "home" / "lake")
     books = {symbol: Series("book", "ccxt:binance", symbol) for symbol in SYMBOLS}
     trades = {symbol: Series("trades", "ccxt:binance", symbol) for symbol in SYMBOLS}
-    command = [sys.executable, "-W", "ignore", str(RECORDER), str(lake.root)]
     rows: dict[Series, int] = {}
     heard = 0
     with Streams(world, 11).running() as exchange:
@@ -73,28 +90,22 @@ def test_a_killed_recording_keeps_what_it_acknowledged(tmp_path: Path) -> None:
         playing = threading.Thread(target=play)
         playing.start()
         try:
-            with subprocess.Popen(
-                command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-            ) as process:
-                assert process.stdout is not None
-                assert process.stdout.readline() == "ready\n"
-                for number in range(KILLS):
-                    said = acknowledged(process, dice.uniform(0.4, 2.5))
-                    heard += sum(count for count, _ in said.values())
-                    if number % 2:
-                        continue  # the next recording takes the journals in
-                    known = lake.series()
-                    mended = repair(lake, [one for one in known if one.kind == "book"])
-                    assert not any(done.put_aside for done in mended)
-                    for symbol, series in books.items():
-                        if series not in known:
-                            continue
-                        updates = lake.book_updates(symbol).collect()
-                        last = said.get(f"book {symbol}", (0, 0))[1]
-                        assert (updates["last_id"].max() or 0) >= last  # type: ignore[operator]
-                        assert updates.height >= rows.get(series, 0)
-                        rows[series] = updates.height
-                process.stdin.close()  # type: ignore[union-attr]
+            for number in range(KILLS):
+                said = acknowledged(recorder, tmp_path / "home", dice.uniform(0.4, 2.5))
+                heard += sum(count for count, _ in said.values())
+                if number % 2:
+                    continue  # the next recording takes the journals in
+                known = lake.series()
+                mended = repair(lake, [one for one in known if one.kind == "book"])
+                assert not any(done.put_aside for done in mended)
+                for symbol, series in books.items():
+                    if series not in known:
+                        continue
+                    updates = lake.book_updates(symbol).collect()
+                    last = said.get(f"book {symbol}", (0, 0))[1]
+                    assert (updates["last_id"].max() or 0) >= last  # type: ignore[operator]
+                    assert updates.height >= rows.get(series, 0)
+                    rows[series] = updates.height
         finally:
             stop.set()
             playing.join()
@@ -121,14 +132,17 @@ def test_a_killed_recording_keeps_what_it_acknowledged(tmp_path: Path) -> None:
         assert {path.name for path in lake.store(series).folder.glob("*.parquet")} == named
 
 
-def test_the_trades_of_a_killed_recording_come_with_the_next_pull(tmp_path: Path) -> None:
+def test_the_trades_of_a_killed_recording_come_with_the_next_pull(
+    tmp_path: Path,
+    recorder: subprocess.Popen[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """`check` names journals that nobody took in; `repair` takes them in and asks for what is missing."""
     world = World(BEGIN_NS)
     (tmp_path / "home").mkdir()
-    environ = {**os.environ, "GRN_HOME": str(tmp_path / "home"), "GRN_CACHE": str(tmp_path / "cache")}
     lake = Lake(tmp_path / "home" / "lake")
     series = Series("trades", "ccxt:binance", "BTC/USDT")
-    command = [sys.executable, "-W", "ignore", str(RECORDER), str(lake.root)]
     with Streams(world, 12).running() as exchange:
         point(tmp_path / "home", "ccxt:binance", exchange.url, 5.0)
         stop = threading.Event()
@@ -140,22 +154,13 @@ def test_the_trades_of_a_killed_recording_come_with_the_next_pull(tmp_path: Path
 
         playing = threading.Thread(target=play)
         playing.start()
-        with subprocess.Popen(
-            command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stdout is not None
-            process.stdout.readline()
-            said = acknowledged(process, 2.5)
-            process.stdin.close()  # type: ignore[union-attr]
+        said = acknowledged(recorder, tmp_path / "home", 2.5)
         stop.set()
         playing.join()
         assert said["trades BTC/USDT"][0] > 5
         assert "journal" in {one.what for one in check_series(lake, series) if one.level == WRONG}
-        done = subprocess.run(
-            [str(Path(sys.executable).parent / "grn"), "quant", "repair", "BTC/USDT"],
-            env=environ, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
+        monkeypatch.setenv("GRN_HOME", str(tmp_path / "home"))
+        assert main(["quant", "repair", "BTC/USDT"]) == 0, capsys.readouterr().err
     received = lake.trades("BTC/USDT", received=True).filter(pl.col("received").is_not_null()).collect()
     assert received.height >= said["trades BTC/USDT"][0]
     assert "journal" not in {one.what for one in check_series(lake, series)}

@@ -12,6 +12,7 @@ import pytest
 
 from grn.kit.errors import UsageError
 from grn.quant.validate.assessment import assess, compare
+from grn.quant.validate.autocorrelation import memory_of
 from grn.quant.validate.clusters import MOST
 from grn.quant.validate.reasons import say_change
 from grn.quant.validate.sharpe import deflated_sharpe_ratio, expected_max_sharpe
@@ -45,12 +46,54 @@ def test_its_numbers_are_those_of_the_parts():
     series = x[:, found.best]
     ratio = series.mean() / series.std(ddof=1)
     shape = {"skew": found.skew, "kurtosis": found.kurtosis}
-    variance = 1.0 / (len(x) - 1)
+    assert found.memory == memory_of(series)[0]
+    worth = 1.0 + (len(x) - 1) / found.memory
+    variance = 1.0 / (worth - 1.0)
     assert found.sharpe == pytest.approx(ratio * math.sqrt(YEAR), rel=1e-12)
     assert found.luck == pytest.approx(expected_max_sharpe(5000, variance) * math.sqrt(YEAR), rel=1e-12)
-    expected = deflated_sharpe_ratio(float(ratio), len(x), n_trials=5000, variance=variance, **shape)
+    expected = deflated_sharpe_ratio(float(ratio), worth, n_trials=5000, variance=variance, **shape)
     assert found.dsr == pytest.approx(expected, rel=1e-12)
     assert found.effective == 5000.0
+    assert found.skill_p == found.superiority.p_of(found.best) == found.superiority.p_value
+
+
+def test_a_winner_is_held_against_the_resamples_itself():
+    """Beside a trial with skill, one that lost is worth what it is: the question is not about the family."""
+    x = _trials(edge=4.0)
+    loser = int(np.argmin(x.mean(axis=0)))
+    assert assess(x, **QUICK).skill_p < 0.01
+    found = assess(x, best=loser, **QUICK)
+    assert found.skill_p > 0.99
+    assert found.skill_score < 0.0 < found.superiority.statistic
+    assert found.decision == "reject"
+
+
+def test_a_sample_pays_for_the_whole_search():
+    """Of a search ten times as large, the best of any of ten such samples is what it is held against."""
+    x = _trials(edge=1.2)
+    one, ten = assess(x, **QUICK), assess(x, sampled=600, **QUICK)
+    assert ten.superiority.resamples == 10 * one.superiority.resamples
+    assert ten.skill_p == pytest.approx(1.0 - (1.0 - ten.superiority.p_of(7)) ** 10, rel=1e-12)
+    assert ten.skill_p > one.skill_p
+    assert ten.effective == 10 * one.effective
+
+
+def test_returns_that_follow_from_each_other_say_less():
+    """Noise with an autocorrelation of 0.8 is no skill: a mean of it is worth that of a ninth."""
+    passed, memories = 0, []
+    for seed in range(25):
+        shocks = np.random.default_rng(seed).normal(0.0, 0.01, (2520, 20))
+        x = np.empty_like(shocks)
+        x[0] = shocks[0]
+        for t in range(1, len(x)):
+            x[t] = 0.8 * x[t - 1] + shocks[t]
+        found = assess(x, ppy=YEAR, resamples=200, blocks=8)
+        passed += found.decision == "pass"
+        memories.append(found.memory)
+    assert passed <= 3  # four would be a chance of 3.4 % at 5 %
+    assert (
+        6.0 < float(np.median(memories)) < 9.5
+    )  # (1 + 0.8) / (1 - 0.8) = 9, and a bandwidth sees most of it
 
 
 def test_more_counted_trials_never_help():
@@ -92,25 +135,21 @@ def test_clones_do_not_help_either():
         ({"loss": 0.5}, "pass"),
         ({"loss": 0.51}, "weak"),
         ({"loss": math.nan}, "weak"),
-        ({"reached": 14}, "pass"),
-        ({"reached": 15}, "weak"),
-        ({"reached": 29}, "weak"),
-        ({"reached": 30}, "reject"),
+        ({"skill_p": 0.05}, "pass"),
+        ({"skill_p": 0.051}, "weak"),
+        ({"skill_p": 0.10}, "weak"),
+        ({"skill_p": 0.101}, "reject"),
     ],
 )
 def test_every_answer_is_needed(change: dict[str, float], decision: str):
-    """The bounds: 0.95 and 0.90, 0.05 and 0.10 (15 and 30 of 301 draws), one half. Each change stands alone,
-    and `say_change` has a sentence for it.
+    """The bounds: 0.95 and 0.90, 0.05 and 0.10, one half. Each change stands alone, and `say_change` has a
+    sentence for it.
     """
     found = assess(_trials(edge=2.5), **QUICK)
     change = dict(change)
     if "loss" in change:
         changed = dataclasses.replace(found.overfitting, loss=change.pop("loss"))
         found = dataclasses.replace(found, overfitting=changed)
-    if "reached" in change:
-        peaks = np.full((300, 3), -1.0)
-        peaks[: int(change.pop("reached")), 1] = found.superiority.statistic
-        found = dataclasses.replace(found, superiority=dataclasses.replace(found.superiority, peaks=peaks))
     found = dataclasses.replace(found, **change)
     assert decide(found) == decision
     assert say_change(dataclasses.replace(found, decision=decide(found)))

@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 
 from grn.kit.errors import UsageError
-from grn.quant.validate.autocorrelation import adjusted_sharpe_ratio, annual_factor, autocorrelations
+from grn.quant.validate.autocorrelation import (
+    adjusted_sharpe_ratio,
+    annual_factor,
+    autocorrelations,
+    memory_of,
+)
 
 
 @pytest.mark.parametrize("periods", [1, 4, 12, 252])
@@ -61,3 +66,20 @@ def test_arguments_out_of_range_are_refused():
         annual_factor([], 0)
     with pytest.raises(UsageError):
         autocorrelations([1.0, 2.0], -1)
+
+
+def test_memory_is_the_variance_of_the_mean() -> None:
+    """An autoregression of r has (1 + r) / (1 - r), 3 at a half, and a bandwidth sees most; noise has 1."""
+    rng = np.random.default_rng(0)
+    shocks = rng.normal(0.0, 1.0, 50_000)
+    x = np.empty_like(shocks)
+    x[0] = shocks[0]
+    for t in range(1, len(x)):
+        x[t] = 0.5 * x[t - 1] + shocks[t]
+    memory, lags = memory_of(x)
+    assert 2.8 < memory < 3.2
+    assert 48 < lags < 54  # 1.1447 (4 * 0.25 / 0.75**2 * 50,000)**(1/3) = 51.1
+    assert memory_of(shocks)[0] < 1.05
+    assert memory_of(np.tile([1.0, -1.0], 50))[0] == 1.0
+    for nothing in ([], [1.0, 2.0], np.ones(9), [1.0, np.nan, 2.0]):
+        assert memory_of(nothing) == (1.0, 0)

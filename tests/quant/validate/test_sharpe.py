@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 
 from grn.quant.validate.sharpe import (
     deflated_sharpe_ratio,
+    deflated_track_record_length,
     expected_max_sharpe,
     max_trials,
     min_backtest_length,
     min_track_record_length,
     probabilistic_sharpe_ratio,
+    required_sharpe,
 )
 
 NAN = math.nan
@@ -250,3 +252,19 @@ def test_deflated_sharpe_ratio_is_that_of_vectorbt(seed: int):
         for s, t, g, k in zip(sharpe, n, skew, kurtosis, strict=True)
     ]
     assert ours == pytest.approx(theirs, rel=1e-9, abs=1e-15)
+
+
+@pytest.mark.parametrize("n_trials", [1.0, 4.0, 68.0, 1e6])
+@pytest.mark.parametrize(("skew", "kurtosis"), [(0.0, 3.0), (-1.2, 9.0)])
+def test_length_and_ratio_that_are_needed_are_where_the_deflated_one_is_at_95(
+    n_trials: float, skew: float, kurtosis: float
+) -> None:
+    """Luck falls with the length too: at the length, and at the ratio, the probability is 0.95 exactly."""
+    moments = {"skew": skew, "kurtosis": kurtosis}
+    for ratio in (0.01, 0.05, 0.2):
+        n = deflated_track_record_length(ratio, n_trials, **moments)
+        deflated = deflated_sharpe_ratio(ratio, n, n_trials=n_trials, variance=1.0 / (n - 1.0), **moments)
+        assert deflated == pytest.approx(0.95, abs=1e-9)
+        assert required_sharpe(n, n_trials, **moments) == pytest.approx(ratio, rel=1e-9)
+    assert deflated_track_record_length(0.0, n_trials) == math.inf
+    assert math.isnan(required_sharpe(1.5, n_trials, kurtosis=math.nan))

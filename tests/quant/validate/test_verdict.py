@@ -38,7 +38,7 @@ def test_the_text_is_short_and_says_why(found: Assessment):
     one = _changed(
         found, sharpe=2.5, adjusted_sharpe=2.4, psr=1.0, counted=4000, effective=100.4, effective_luck=1.79,
         effective_dsr=0.9004, dsr=0.61, years_held=5.0, years_needed=8.2, trials_allowed=46, superiority=spa,
-        overfitting=cscv, noise=noise,
+        overfitting=cscv, noise=noise, skill_p=0.0033, sharpe_needed=2.62,
     )  # fmt: skip
     assert one.lines(winner="sma 12/80", trades=120) == [
         "verdict   WEAK: sma 12/80",
@@ -47,12 +47,13 @@ def test_the_text_is_short_and_says_why(found: Assessment):
         "trials    4,000 counted on this data, worth 100 independent ones",
         "because   luck in 4,000 trials, worth 100 independent: Sharpe 1.79; the winner 2.50: "
         "deflated probability 0.9004 < 0.95",
-        "because   the best of these trials, resampled without skill: p = 0.003 <= 0.05; "
+        "because   reached by the best of resampled trials without skill: p = 0.003 <= 0.05; "
         "best on shuffled bars 0.70 (median) to 1.20, 0 of 99 reached 2.50: p = 0.010 <= 0.05",
         "because   chosen on half of the bars, the best loses on the others in 12.5% <= 50% of 70 splits "
         "(overfitting 20.0%)",
         "length    5.0 years of data held, 8.2 needed to tell this Sharpe ratio from luck at 95 %",
-        "to change 3.2 more years at this Sharpe ratio, or a search of at most 46 trials instead of 4,000",
+        "to change 3.2 more years at this Sharpe ratio, a Sharpe ratio of 2.62, or as many years of fresh "
+        "data, searched once",
     ]
 
 
@@ -64,11 +65,11 @@ def test_few_trades_are_said(found: Assessment):
 
 
 def test_a_winner_below_luck_needs_forever(found: Assessment):
-    """No number of years lifts a Sharpe ratio above a larger one."""
+    """No number of years lifts a loss."""
     one = _changed(found, effective_dsr=0.4, years_needed=math.inf)
     assert one.decision == "reject"
     assert "no number of years" in one.lines()[-2]
-    assert "far smaller search" in one.change
+    assert "another idea on fresh data" in one.change
     assert one.to_dict()["years_needed"] == "Infinity"
 
 

@@ -38,17 +38,19 @@ def choosing(one: Subject) -> str:
         )
         pictures.append(_picture("logits", "Overfitting", figures.logits(cscv), text))
     spa = verdict.superiority
-    if spa.peaks.size and not math.isnan(spa.p_value):
+    if spa.peaks.size and not math.isnan(verdict.skill_p):
         text = (
             f"The best of these trials in bars resampled {count(spa.resamples, 'time')} without skill; "
-            f"the best observed is reached with p = {plain(spa.p_value, 3)}."
+            f"the winner is reached with p = {plain(verdict.skill_p, 3)}."
         )
-        pictures.append(_picture("superiority", "Luck of these trials", figures.no_skill(spa), text))
+        pictures.append(
+            _picture("superiority", "Luck of these trials", figures.no_skill(spa, verdict.skill_score), text)
+        )
     if found.rolling is not None and found.anchored is not None:
         rolling, anchored = (found.annual(walk.sharpe) for walk in (found.rolling, found.anchored))
         text = (
             f"{count(len(found.rolling.windows), 'window')} traded with what was best on the bars before "
-            f"them: Sharpe ratio {plain(rolling)} choosing by {count(found.trained, 'bar')}, "
+            f"them: Sharpe ratio {plain(rolling)} choosing by {count(found.trained, found.unit)}, "
             f"{plain(anchored)} by all bars so far."
         )
         pictures.append(_picture("walk", "Walk forward", figures.walks(found), text))

@@ -117,7 +117,7 @@ def caption(validation: Validation) -> str:
 def evidence(validation: Validation) -> list[tuple[str, str]]:
     """The verdict's numbers (pairs of plain text)."""
     verdict = validation.verdict
-    p, skill = validation.noise.p_value, verdict.superiority.p_value
+    p, skill = validation.noise.p_value, verdict.skill_p
     return [
         ("Sharpe above 0", plain(verdict.psr, 4)),
         ("Sharpe above luck", plain(verdict.effective_dsr, 4)),

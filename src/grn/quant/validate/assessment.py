@@ -30,24 +30,28 @@ import numpy as np
 import numpy.typing as npt
 
 from grn.kit.errors import UsageError
-from grn.quant.validate.autocorrelation import adjusted_sharpe_ratio
+from grn.quant.validate.autocorrelation import adjusted_sharpe_ratio, memory_of
 from grn.quant.validate.clusters import MOST, effective_trials
 from grn.quant.validate.haircut import haircut_sharpe
 from grn.quant.validate.overfitting import BLOCKS, measure_overfitting
 from grn.quant.validate.reasons import give_reasons, say_change
+from grn.quant.validate.resampling import usual_block
 from grn.quant.validate.returns import keep_defined, shape_of, sharpe_ratios
 from grn.quant.validate.sharpe import (
     deflated_sharpe_ratio,
+    deflated_track_record_length,
     expected_max_sharpe,
     max_trials,
-    min_track_record_length,
     probabilistic_sharpe_ratio,
+    required_sharpe,
 )
 from grn.quant.validate.superiority import measure_superiority
 from grn.quant.validate.verdict import PASS_DSR, Assessment, Noise, decide
 
 RESAMPLES: Final = 1_000
 """A p-value of 0.05 from these is known to 0.007 (one standard error)."""
+MOST_RESAMPLES: Final = 10_000
+"""For searches of which a sample is judged. Above 500 times the sample no p-value of 0.05 can be shown."""
 
 
 def assess(
@@ -97,7 +101,9 @@ def assess(
         Best annual Sharpe ratio of each shuffled sweep, float [shuffles]; NaN for one that had none. None:
         not asked for.
     resamples, block, seed
-        Of the bootstrap: resamples, bars per block (default: the cube root of the bars), and seed.
+        Of the bootstrap: resamples (so many times more as the search is larger than the sample, up to
+        `MOST_RESAMPLES`), bars per block (default: the cube root of the bars, or as far as the winner's
+        returns remember if that is more), and seed.
     blocks
         Of the cross-validation, even.
     threads
@@ -129,40 +135,55 @@ def assess(
     n, year = trials.n_bars if top < 0 else own.size, math.sqrt(ppy)
     sharpe = float(sharpe_ratios(own[:, None])[0]) if top >= 0 else math.nan
     skew, kurtosis = shape_of(own)
+    memory, _ = memory_of(own)
+    # Returns that follow from each other say less: a mean of them is as well known as one of fewer bars.
+    worth = 1.0 + (n - 1.0) / memory
     searched = max(trials.given, sampled or 0)
     beyond = min(float(total - searched), math.inf if elsewhere is None else elsewhere)
-    effective = max(effective_trials(matrix, sampled=sampled) + beyond, 1.0)
-    variance = 1.0 / (n - 1) if n > 1 else math.nan
+    # So many times as large as the sample is the search; trials without a Sharpe ratio are none of either.
+    times = (searched - trials.given + trials.kept) / trials.kept if trials.kept else 1.0
+    effective = max(effective_trials(matrix) * times + beyond, 1.0)
+    variance = 1.0 / (worth - 1.0) if n > 1 else math.nan
     shape = {"skew": skew, "kurtosis": kurtosis}
 
     def deflate(number: float) -> tuple[float, float]:
-        dsr = deflated_sharpe_ratio(sharpe, n, n_trials=number, variance=variance, **shape)
+        dsr = deflated_sharpe_ratio(sharpe, worth, n_trials=number, variance=variance, **shape)
         return expected_max_sharpe(number, variance), dsr
 
     luck, dsr = deflate(float(total))
     effective_luck, effective_dsr = deflate(effective)
-    spa = measure_superiority(matrix, resamples=resamples, block=block, seed=seed, threads=threads)
+    draws = min(MOST_RESAMPLES, resamples * math.ceil(times))
+    if block is None:
+        block = usual_block(max(1, trials.n_bars))
+        block = max(block, memory_of(trials.returns[:, top])[1]) if top >= 0 else block
+    spa = measure_superiority(matrix, resamples=draws, block=block, seed=seed, threads=threads)
+    column = int(trials.columns[top]) if top >= 0 else -1
     cscv = measure_overfitting(matrix, blocks=blocks, threads=threads)
     noise = None if null_best is None else compare(sharpe * year, null_best)
-    allowed = max_trials(sharpe, n, variance=variance, confidence=PASS_DSR, **shape)
-    needed = min_track_record_length(sharpe, effective_luck, **shape) / ppy
+    allowed = max_trials(sharpe, worth, variance=variance, confidence=PASS_DSR, **shape)
+    needed = deflated_track_record_length(sharpe, effective, **shape)
+    required = required_sharpe(worth, effective, **shape)
     found = Assessment(
         decision="reject",
         reasons=("", "", ""),
         change="",
-        best=int(trials.columns[top]) if top >= 0 else -1,
+        best=column,
         sharpe=sharpe * year,
         adjusted_sharpe=adjusted_sharpe_ratio(own, max(1, round(ppy))),
         **shape,
-        psr=probabilistic_sharpe_ratio(sharpe, 0.0, n, **shape),
+        psr=probabilistic_sharpe_ratio(sharpe, 0.0, worth, **shape),
         counted=total,
         effective=effective,
         luck=luck * year,
         dsr=dsr,
         effective_luck=effective_luck * year,
         effective_dsr=effective_dsr,
+        memory=memory,
+        skill_score=float(spa.scores[column]) if column >= 0 else math.nan,
+        skill_p=_of_all(spa.p_of(column), times),
         years_held=n / ppy,
-        years_needed=needed,
+        years_needed=(1.0 + (needed - 1.0) * memory) / ppy,
+        sharpe_needed=required * year,
         trials_allowed=_in_trials(allowed, effective, total),
         noise=noise,
         superiority=spa,
@@ -185,6 +206,14 @@ def compare(sharpe: float, null_best: npt.ArrayLike) -> Noise:
         reached=reached,
         p_value=math.nan if not n or math.isnan(sharpe) else (1 + reached) / (1 + n),
     )
+
+
+def _of_all(p: float, times: float) -> float:
+    """Probability that the best of so many samples reaches what the best of one does with ``p``.
+
+    As if they were independent, which is the most that it can be where they are alike.
+    """
+    return p if times == 1.0 else 1.0 - (1.0 - p) ** times
 
 
 def _place(ratios: npt.NDArray[np.float64], columns: npt.NDArray[np.int64], best: int | None) -> int:

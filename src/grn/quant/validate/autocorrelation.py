@@ -3,7 +3,10 @@
 Multiplying by the root of the periods per year takes returns as uncorrelated. Trending returns make that too
 high, by as much as 65 % for funds of smoothed prices, and alternating ones too low.
 
-Source: Lo, A. W. (2002). The Statistics of Sharpe Ratios. Financial Analysts Journal 58(4), 36-52.
+Sources: Lo, A. W. (2002). The Statistics of Sharpe Ratios. Financial Analysts Journal 58(4), 36-52. Newey, W.
+K. and West, K. D. (1987). A Simple, Positive Semi-Definite, Heteroskedasticity and Autocorrelation Consistent
+Covariance Matrix. Econometrica 55(3), 703-708. Andrews, D. W. K. (1991). Heteroskedasticity and
+Autocorrelation Consistent Covariance Matrix Estimation. Econometrica 59(3), 817-858.
 """
 
 from __future__ import annotations
@@ -78,3 +81,28 @@ def adjusted_sharpe_ratio(returns: npt.ArrayLike, periods: int, *, lags: int | N
     if spread * spread <= CONSTANT * mean * mean or spread == 0.0:
         return math.nan
     return mean / spread * annual_factor(correlations, periods)
+
+
+def memory_of(returns: npt.ArrayLike) -> tuple[float, int]:
+    """Return how many bars of a series are worth one independent bar, at least 1, and how far it remembers.
+
+    The variance of its mean over that of independent bars (Newey & West 1987, Bartlett weights), with the
+    bandwidth that is best for a first-order autoregression of the same first autocorrelation (Andrews 1991,
+    eq. 6.2 and 6.4). Alternating returns, whose mean is better known, are taken as independent. 1.0 and 0 for
+    fewer than three bars and for constant returns.
+
+    Parameters
+    ----------
+    returns
+        One trial's returns, float [bars].
+    """
+    series = np.asarray(returns, dtype=np.float64)
+    first = autocorrelations(series, 1)
+    if series.size < 3 or not np.isfinite(first).all():
+        return 1.0, 0
+    rho = min(abs(float(first[0])), 0.97)
+    alpha = 4.0 * rho * rho / (1.0 - rho * rho) ** 2
+    lags = min(int(1.1447 * math.cbrt(alpha * series.size)), series.size // 2, 500)
+    correlations = autocorrelations(series, lags)
+    weights = 1.0 - np.arange(1, lags + 1) / (lags + 1.0)
+    return max(1.0, 1.0 + 2.0 * float(weights @ correlations)), lags

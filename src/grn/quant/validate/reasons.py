@@ -23,7 +23,7 @@ def give_reasons(found: Assessment) -> tuple[str, str, str]:
 
 def say_change(found: Assessment) -> str:
     """Return what would turn the decision, the nearest thing first."""
-    if math.isnan(found.effective_dsr) or math.isnan(found.superiority.p_value):
+    if math.isnan(found.effective_dsr) or math.isnan(found.skill_p):
         return "a winner with enough bars and varying returns"
     if found.decision == "pass":
         if found.trials_allowed >= MANY:
@@ -31,7 +31,7 @@ def say_change(found: Assessment) -> str:
         return f"more than {found.trials_allowed:,} trials on this data would take the pass away"
     if found.effective_dsr < PASS_DSR:
         return _say_years(found)
-    if found.superiority.p_value > PASS_P:
+    if found.skill_p > PASS_P:
         return "more data, or fewer trials that are as volatile as the winner is good"
     noise = found.noise
     if noise is not None and noise.shuffles < ENOUGH_SHUFFLES:
@@ -53,11 +53,10 @@ def _say_luck(found: Assessment) -> str:
 
 
 def _say_skill(found: Assessment) -> str:
-    spa = found.superiority
-    if math.isnan(spa.p_value):
-        return "too few bars, or no trial with a Sharpe ratio, to resample"
-    sign = "<=" if spa.p_value <= PASS_P else ">"
-    return f"the best of these trials, resampled without skill: p = {spa.p_value:.3f} {sign} {PASS_P}"
+    if math.isnan(found.skill_p):
+        return "too few bars, or no winner with a Sharpe ratio, to resample"
+    sign = "<=" if found.skill_p <= PASS_P else ">"
+    return f"reached by the best of resampled trials without skill: p = {found.skill_p:.3f} {sign} {PASS_P}"
 
 
 def _say_noise(noise: Noise, sharpe: float) -> str:
@@ -89,10 +88,10 @@ def _say_choice(found: Assessment) -> str:
 
 def _say_years(found: Assessment) -> str:
     """What would lift the deflated Sharpe ratio."""
-    if math.isinf(found.years_needed):
-        smaller = "this one on fresh data after a far smaller search"
-        return f"a Sharpe ratio above {found.effective_luck:.2f}, or {smaller}"
-    more = f"{found.years_needed - found.years_held:,.1f} more years at this Sharpe ratio"
-    if not found.trials_allowed:
-        return f"{more}; no smaller search"
-    return f"{more}, or a search of at most {found.trials_allowed:,} trials instead of {found.counted:,}"
+    better = f"a Sharpe ratio of {found.sharpe_needed:.2f}"
+    fresh = "as many years of fresh data, searched once"
+    if math.isinf(found.years_needed) or math.isnan(found.years_needed):
+        return f"{better}, or another idea on fresh data"
+    return (
+        f"{found.years_needed - found.years_held:,.1f} more years at this Sharpe ratio, {better}, or {fresh}"
+    )

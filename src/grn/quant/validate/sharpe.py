@@ -106,6 +106,47 @@ def min_track_record_length(
     return 1.0 + spread * z * z
 
 
+def deflated_track_record_length(
+    sharpe: float, n_trials: float, *, skew: float = 0.0, kurtosis: float = 3.0, confidence: float = 0.95
+) -> float:
+    """Return the number of returns from which the deflated Sharpe ratio is at ``confidence``.
+
+    As :func:`min_track_record_length` against the best of ``n_trials`` without skill, whose Sharpe ratio
+    falls with the root of the returns as well: 1 + ((E + z s) / SR)**2 with E the expected maximum of that
+    many standard normals, z the quantile and s**2 the spread of the estimate. Infinite for ``sharpe <= 0``,
+    NaN for impossible moments or a confidence outside (0.5, 1).
+    """
+    spread, maximum = _spread(sharpe, skew, kurtosis), expected_max_sharpe(n_trials)
+    if math.isnan(spread) or math.isnan(maximum) or not 0.5 < confidence < 1.0:
+        return math.nan
+    if sharpe <= 0.0:
+        return math.inf
+    needed = (maximum + _NORMAL.inv_cdf(confidence) * math.sqrt(spread)) / sharpe
+    return 1.0 + needed * needed
+
+
+def required_sharpe(
+    n: float, n_trials: float, *, skew: float = 0.0, kurtosis: float = 3.0, confidence: float = 0.95
+) -> float:
+    """Return the Sharpe ratio per return whose deflated one is at ``confidence`` with ``n`` returns.
+
+    Found by halving; NaN where it is not defined, or not below 1,000.
+    """
+    low, high = 0.0, 1.0
+    moments = {"skew": skew, "kurtosis": kurtosis, "confidence": confidence}
+    while not deflated_track_record_length(high, n_trials, **moments) <= n:
+        high *= 2.0
+        if not high < 1e3:
+            return math.nan
+    for _ in range(60):
+        middle = (low + high) / 2.0
+        if deflated_track_record_length(middle, n_trials, **moments) <= n:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
 def min_backtest_length(n_trials: float, sharpe: float) -> float:
     """Return the length at which the best of ``n_trials`` without skill still shows ``sharpe`` ([3]_).
 

@@ -53,6 +53,8 @@ class Superiority:
         The best trial's mean per bar; studentized: its mean times the root of the bars, over its deviation.
     best
         The column of that trial; -1 when there is none.
+    scores
+        float64 [trials], that number of every trial; NaN for those that take no part.
     peaks
         float64 [resamples, 3], the best of each resample, ascending in p: lower, consistent, upper.
     resamples, block, studentized
@@ -64,6 +66,7 @@ class Superiority:
     p_upper: float
     statistic: float
     best: int
+    scores: Array
     peaks: Array
     resamples: int
     block: int
@@ -72,9 +75,17 @@ class Superiority:
     @property
     def p_value(self) -> float:
         """The consistent p-value with the observed best as one more draw, so that it is never 0."""
-        if math.isnan(self.p_consistent):
+        return self.p_of(self.best)
+
+    def p_of(self, column: int) -> float:
+        """P-value of any trial: the share of resamples whose best reaches it, itself as one more draw.
+
+        NaN for a trial that takes no part.
+        """
+        score = float(self.scores[column]) if 0 <= column < len(self.scores) else math.nan
+        if math.isnan(score) or math.isnan(self.p_consistent):
             return math.nan
-        reached = int(np.count_nonzero(self.peaks[:, 1] >= self.statistic))
+        reached = int(np.count_nonzero(self.peaks[:, 1] >= score))
         return (1 + reached) / (1 + self.resamples)
 
 
@@ -123,7 +134,8 @@ def measure_superiority(
     trials = keep_defined(returns)
     block = usual_block(max(1, trials.n_bars)) if block is None else block
     if not trials.kept or trials.n_bars < LEAST_BARS:
-        return Superiority(*(math.nan,) * 4, -1, np.empty((0, 3)), resamples, block, studentize)
+        none = np.full(trials.given, np.nan)
+        return Superiority(*(math.nan,) * 4, -1, none, np.empty((0, 3)), resamples, block, studentize)
     drawn = Bootstrap(trials.n_bars, block, seed, kind)
     bench = _Bench.of(trials, block, studentize)
     peaks = bench.find_peaks(np.arange(trials.kept), drawn, resamples, threads)
@@ -131,7 +143,11 @@ def measure_superiority(
     statistic = float(bench.scores[best])
     lower, consistent, upper = (peaks > statistic).mean(axis=0).tolist()
     winner = int(trials.columns[best])
-    return Superiority(lower, consistent, upper, statistic, winner, peaks, resamples, block, studentize)
+    scores = np.full(trials.given, np.nan)
+    scores[trials.columns] = bench.scores
+    return Superiority(
+        lower, consistent, upper, statistic, winner, scores, peaks, resamples, block, studentize
+    )
 
 
 def superior_trials(

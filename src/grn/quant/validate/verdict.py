@@ -69,8 +69,16 @@ class Assessment:
         the probability that the winner's is above it.
     effective_luck, effective_dsr
         The same for ``effective`` trials: what decides.
+    memory
+        Bars of the winner that are worth one independent bar: all of the above are at its bars over this.
+    skill_score, skill_p
+        The winner's mean over its standard error, and the probability that the best of a search without
+        skill reaches it: the share of resamples, the winner as one more, brought to the size of the search.
     years_held, years_needed
-        Data there is, and data at which this Sharpe ratio would be above ``effective_luck`` at 95 %.
+        Data there is, and data at which a winner with this Sharpe ratio and these trials would pass the first
+        question; luck falls with the data too.
+    sharpe_needed
+        Sharpe ratio that would pass it with the data there is.
     trials_allowed
         Trials under which the winner still passes the first question: more than these as independent ones,
         fewer as much alike as these.
@@ -95,8 +103,12 @@ class Assessment:
     dsr: float
     effective_luck: float
     effective_dsr: float
+    memory: float
+    skill_score: float
+    skill_p: float
     years_held: float
     years_needed: float
+    sharpe_needed: float
     trials_allowed: int
     noise: Noise | None
     superiority: Superiority
@@ -149,8 +161,7 @@ class Assessment:
         some = f"{self.effective:,.0f}"
         return [
             f"verdict   {self.decision.upper()}{f': {winner}' if winner else ''}",
-            f"winner    Sharpe {self.sharpe:.2f} a year{_from_trades(trades)}, {self.adjusted_sharpe:.2f} "
-            f"with its autocorrelation; above 0 with probability {self.psr:.4f}",
+            f"winner    {self._say_winner(trades)}",
             f"trials    {self.counted:,} counted on this data, worth {some} independent one"
             + ("" if some == "1" else "s"),
             *(f"because   {reason}" for reason in self.reasons),
@@ -158,10 +169,23 @@ class Assessment:
             f"to change {self.change}",
         ]
 
+    def _say_winner(self, trades: int | None) -> str:
+        if math.isnan(self.sharpe):
+            return f"no Sharpe ratio{_from_trades(trades)}"
+        return (
+            f"Sharpe {self.sharpe:.2f} a year{_from_trades(trades)}, {say_number(self.adjusted_sharpe)} with "
+            f"its autocorrelation; above 0 with probability {say_number(self.psr, 4)}"
+        )
+
+
+def say_number(value: float, digits: int = 2) -> str:
+    """A number with so many digits, or that there is none."""
+    return "none" if math.isnan(value) else f"{value:.{digits}f}"
+
 
 def decide(found: Assessment) -> Decision:
     """Draw the decision from the numbers of an assessment."""
-    dsr, p, noise = found.effective_dsr, found.superiority.p_value, found.noise
+    dsr, p, noise = found.effective_dsr, found.skill_p, found.noise
     if dsr >= PASS_DSR and p <= PASS_P and holds_up(found) and (noise is None or noise.p_value <= PASS_P):
         return "pass"
     quiet = noise is None or noise.p_value <= WEAK_P or unreached(noise)
@@ -189,7 +213,7 @@ def _say_length(held: float, needed: float) -> str:
     if math.isnan(needed):
         return f"{held:.1f} years of data held; how many are needed is not defined"
     if math.isinf(needed):
-        return f"{held:.1f} years of data held; no number of years lifts this Sharpe ratio above luck"
+        return f"{held:.1f} years of data held; no number of years lifts a loss above luck"
     return f"{held:.1f} years of data held, {needed:,.1f} needed to tell this Sharpe ratio from luck at 95 %"
 
 

@@ -43,17 +43,17 @@ def logits(cscv: Overfitting) -> go.Figure:
     return figure
 
 
-def no_skill(spa: Superiority) -> go.Figure:
-    """Histogram of the best trial in bars resampled without skill, and the best one observed."""
+def no_skill(spa: Superiority, score: float) -> go.Figure:
+    """Histogram of the best trial in bars resampled without skill, and the winner's `score`."""
     figure = new_figure("The best without skill", height=HEIGHT, bargap=0.04, hovermode="closest")
     peaks = spa.peaks[:, 1] if spa.peaks.size else np.empty(0)
     if len(peaks):
-        edges = cut(peaks, breaks=spa.statistic)
+        edges = cut(peaks, breaks=score)
         numbers, _ = np.histogram(peaks, edges)
         hover = "%{y:,} resamples<br>statistic %{customdata}<extra></extra>"
-        add_bars(figure, edges, numbers, edges[:-1] >= spa.statistic, hover)
-        _line(figure, spa.statistic, f"<b>observed: {spa.statistic:.2f}</b>", C["accent"], "solid")
-        low, high = min(float(edges[0]), spa.statistic), max(float(edges[-1]), spa.statistic)
+        add_bars(figure, edges, numbers, edges[:-1] >= score, hover)
+        _line(figure, score, f"<b>winner: {score:.2f}</b>", C["accent"], "solid")
+        low, high = min(float(edges[0]), score), max(float(edges[-1]), score)
         figure.update_xaxes(range=[low - 0.06 * (high - low), high + 0.06 * (high - low)])
     figure.update_layout(
         xaxis=_ticked("Largest mean over its standard error"),
