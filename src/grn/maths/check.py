@@ -15,7 +15,7 @@ from grn.maths.documents import Document, Formula
 from grn.maths.plain import print_statement
 from grn.maths.reader.grammar import read_line
 from grn.maths.reader.tokens import UnparsedError
-from grn.maths.reader.words import declare
+from grn.maths.reader.words import declare, take_statement
 from grn.maths.symbols import Symbols
 from grn.maths.verdict import KINDS, Verdict
 from grn.maths.worker import Worker
@@ -111,16 +111,17 @@ def _check(
     cache: Path | None,
 ) -> Step:
     try:
-        if formula.assumed:
+        if formula.assumed or ":=" in formula.latex:
             declare(formula.latex, symbols)
-            return Step(number, formula, formula.latex, Verdict("assumed", "the document says so"))
+            why = "the document says so" if formula.assumed else "a definition"
+            return Step(number, formula, formula.latex, Verdict("assumed", why))
         statement = read_line(formula.latex, symbols)
     except UnparsedError as error:
         verdict = Verdict("unparsed", detail=error.what)
         return Step(number, formula, "", verdict, (error.start, error.end), error.hint or "", given)
     verdict = _decide(formula.latex, given, worker, cache)
     if verdict.kind == "assumed":
-        declare(formula.latex, symbols)
+        take_statement(statement, symbols)
     return Step(number, formula, print_statement(statement), verdict, None, "", given)
 
 

@@ -133,7 +133,8 @@ def formulas_in(text: str, cell: int = 0) -> Iterator[Formula]:
         introduced = _introduces(before)
         start = display.start() + display[0].index(body)
         for offset, latex in _rows(body):
-            line = text.count("\n", 0, start + offset) + 1
+            blank = len(body) - offset - len(body[offset:].lstrip())
+            line = text.count("\n", 0, start + offset + blank) + 1
             yield Formula(cell, line, display.end(), latex, introduced)
     yield from _inline(text[place:], text, place, cell)
 

@@ -213,10 +213,10 @@ def decide_matrices(left: Tree, right: Tree, algebra: Algebra) -> Verdict:
         why = "the words of both sides differ"
     except BeyondError as error:
         why = str(error)
-    return _try_numbers(left, right, algebra) or undecided(why)
+    return _try_numbers(left, right, algebra, why) or undecided(why)
 
 
-def _try_numbers(left: Tree, right: Tree, algebra: Algebra) -> Verdict | None:
+def _try_numbers(left: Tree, right: Tree, algebra: Algebra, why: str) -> Verdict | None:
     """Exact rational matrices of two sizes; a refutation where they differ."""
     names = sorted(
         {
@@ -240,7 +240,7 @@ def _try_numbers(left: Tree, right: Tree, algebra: Algebra) -> Verdict | None:
             shown = ", ".join(f"{n} = {v.tolist() if hasattr(v, 'tolist') else v}" for n, v in values.items())
             return Verdict("refuted", "exact matrices", f"at {shown}")
         agreed += 1
-    return Verdict("supported", f"{agreed} probes", "equal for exact matrices of two sizes")
+    return Verdict("supported", f"{agreed} probes", f"equal for exact matrices of two sizes; {why}")
 
 
 def _draw(name: str, size: int, rng: random.Random, algebra: Algebra) -> Any:

@@ -55,11 +55,12 @@ def declare(text: str, symbols: Symbols) -> None:
             symbols.declare("brownian", [name.partition("_")[0] for name in names])
         symbols.words.append((_ADJECTIVES[found[2]], *names))
         return
-    found = re.fullmatch(rf"({_NAME})\s*\(\s*({_NAME}(?:\s*,\s*{_NAME})*)\s*\)", text)
+    found = re.match(rf"({_NAME})\s*\(\s*({_NAME}(?:\s*,\s*{_NAME})*)\s*\)\s*(?:$|&?\s*:?=)", text)
     if found:
         symbols.declare("function", [_bare_name(found[1])])
         symbols.arguments[_bare_name(found[1])] = tuple(Name(_bare_name(n)) for n in found[2].split(","))
-        return
+        if found.end() == len(text):
+            return
     take_statement(read_line(text, symbols), symbols)
 
 
