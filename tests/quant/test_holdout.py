@@ -155,6 +155,15 @@ def test_looks_before_the_lock_are_known(book: Ledger) -> None:
     assert book.count_touching(one).n == 2
 
 
+def test_a_clock_that_is_set_back_hides_no_look(tmp_path: Path) -> None:
+    """Locked "the day before" the sweep: the ledger's own order says that it had been seen."""
+    with Ledger.open(tmp_path, FixedClock(NOW_NS)) as book:
+        grn.sweep(cross([2], [5, 8]), DAYS, ledger=book)
+    with Ledger.open(tmp_path, FixedClock(NOW_NS - 86_400 * 10**9)) as book:
+        (one,) = lock(DAYS, FROM, ledger=book)
+        assert book.count_touching(one).n == 2
+
+
 def test_two_runs_cannot_both_be_the_first(tmp_path: Path) -> None:
     """Both were allowed when they asked; only one of them begins."""
     with Ledger.open(tmp_path) as book:

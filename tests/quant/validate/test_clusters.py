@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from grn.kit.errors import UsageError
-from grn.quant.validate.clusters import MOST, cluster_trials, effective_trials
+from grn.quant.validate.clusters import MOST, cluster_trials, count_clusters, effective_trials
 from grn.quant.validate.sharpe import expected_max_sharpe
 
 
@@ -92,3 +92,21 @@ def test_arguments_out_of_range_are_refused():
             cluster_trials(_noise(10, 2), alike=alike)
     with pytest.raises(UsageError):
         cluster_trials(_noise(3, MOST + 1))
+
+
+def test_a_search_has_more_clusters_than_its_sample():
+    """Unrelated trials in proportion, clones by the root, half and half nearly as the unrelated half.
+
+    A whole search has as many as are found.
+    """
+    rng = np.random.default_rng(3)
+    lone, base = rng.normal(size=(300, 200)), rng.normal(size=(300, 1))
+    clones = base + 1e-3 * rng.normal(size=(300, 200))
+    assert count_clusters(lone, sampled=2000) == (200, 10.0)
+    assert count_clusters(clones, sampled=2000) == (1, pytest.approx(10.0**0.5))
+    found, times = count_clusters(np.concatenate([lone[:, :100], clones[:, :100]], axis=1), sampled=2000)
+    assert found == 101
+    assert 8.5 < times <= 10.0
+    assert count_clusters(lone, sampled=200) == count_clusters(lone) == (200, 1.0)
+    assert effective_trials(lone, sampled=2000, counted=2005) == 2005.0
+    assert count_clusters(lone[:, :60], sampled=600) == (60, 10.0)  # too few to halve

@@ -31,7 +31,7 @@ import numpy.typing as npt
 
 from grn.kit.errors import UsageError
 from grn.quant.validate.autocorrelation import adjusted_sharpe_ratio, memory_of
-from grn.quant.validate.clusters import MOST, effective_trials
+from grn.quant.validate.clusters import MOST, count_clusters
 from grn.quant.validate.haircut import haircut_sharpe
 from grn.quant.validate.overfitting import BLOCKS, measure_overfitting
 from grn.quant.validate.reasons import give_reasons, say_change
@@ -140,9 +140,8 @@ def assess(
     worth = 1.0 + (n - 1.0) / memory
     searched = max(trials.given, sampled or 0)
     beyond = min(float(total - searched), math.inf if elsewhere is None else elsewhere)
-    # So many times as large as the sample is the search; trials without a Sharpe ratio are none of either.
-    times = (searched - trials.given + trials.kept) / trials.kept if trials.kept else 1.0
-    effective = max(effective_trials(matrix) * times + beyond, 1.0)
+    clusters, times = count_clusters(matrix, sampled=sampled)
+    effective = max(clusters * times + beyond, 1.0)
     variance = 1.0 / (worth - 1.0) if n > 1 else math.nan
     shape = {"skew": skew, "kurtosis": kurtosis}
 

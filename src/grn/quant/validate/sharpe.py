@@ -4,13 +4,15 @@ Sharpe ratios are per period (bar), never annualised, unless a name says otherwi
 for a normal distribution). Every function answers NaN, without a warning, where an input is NaN or the
 statistic is not defined, and each docstring says where that is.
 
-Sources ------- .. [1] Bailey, D. H. and López de Prado, M. (2012). The Sharpe Ratio Efficient Frontier.
-Journal of Risk 15(2). .. [2] Bailey, D. H. and López de Prado, M. (2014). The Deflated Sharpe Ratio:
-Correcting for Selection Bias,
+Sources
+-------
+.. [1] Bailey, D. H. and López de Prado, M. (2012). The Sharpe Ratio Efficient Frontier. Journal of Risk
+   15(2).
+.. [2] Bailey, D. H. and López de Prado, M. (2014). The Deflated Sharpe Ratio: Correcting for Selection Bias,
    Backtest Overfitting and Non-Normality. Journal of Portfolio Management 40(5).
 .. [3] Bailey, D. H., Borwein, J. M., López de Prado, M. and Zhu, Q. J. (2014). Pseudo-Mathematics and
-Financial
-   Charlatanism: The Effects of Backtest Overfitting on Out-of-Sample Performance. Notices of the AMS 61(5).
+   Financial Charlatanism: The Effects of Backtest Overfitting on Out-of-Sample Performance. Notices of the
+   AMS 61(5).
 """
 
 from __future__ import annotations

@@ -60,10 +60,11 @@ def shuffle_market(bars: tuple[Bars, ...], *, block: int, seed: int) -> tuple[Ba
     """
     shortest = min((len(one) for one in bars), default=0)
     if bars and not 1 <= block < max(shortest, 2):
+        name = min(bars, key=len).symbol
         raise UsageError(
-            "block length does not fit the bars",
-            seen=f"{block} for {shortest} bars",
-            hint="take at least 1 and less than the number of bars; 20 daily bars are a month",
+            f"block length does not fit the bars of {name!r}",
+            seen=f"block={block} for {shortest} bars",
+            hint="take fewer bars per block (--block) than the shortest symbol has, or leave that symbol out",
         )
     if seed < 0:
         raise UsageError("seed is negative", seen=seed, hint="take 0, 1, 2, ...")
