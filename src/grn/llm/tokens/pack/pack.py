@@ -11,7 +11,7 @@ from grn.llm.tokens.pack.rank import rank
 
 Weigh = Callable[[str], int]
 _SHARE = 0.85  # of the budget for whole pieces: the rest is for the heads of others
-_MOST_TRIED = 400  # pieces
+_MOST_TRIED = 1_500  # pieces
 _ROUNDS = 4
 _AROUND = 4  # tokens of an empty line and the sign of a gap
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from grn.llm.tokens.pack.index import Index, Piece
 from grn.llm.tokens.pack.words import Question, identifiers, parts, read_question
 
-_CANDIDATES = 300
+_CANDIDATES = 1_500
 _SEEDS = 24  # best pieces whose neighbours are looked at
 _MOST_DEFINITIONS = 3  # a name that more pieces define says little
 _CALLED, _CALLS = 0.35, 0.2  # of a seed's score, to what it calls and to what calls it
@@ -17,7 +17,7 @@ _POINTED, _IN_FILE, _NAMED = (
     1.0,
 )  # of the best score: the line pointed at, its file, a name in the question
 _TEST = 0.6  # tests speak of everything; they follow, unless they are asked for
-_MODULE = 0.7  # imports and constants
+_MODULE = 0.4  # imports and constants
 
 
 @dataclass(frozen=True)
