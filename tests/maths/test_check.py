@@ -42,6 +42,17 @@ def worker() -> object:
         yield started
 
 
+def test_an_equation_about_a_new_name_is_its_definition(tmp_path: Path, worker: Worker) -> None:
+    """A name alone on the left, met nowhere before; met before, on both sides or not alone: a claim."""
+    page = tmp_path / "page.md"
+    page.write_text(
+        "$$ d_1 = a + b $$ $$ d_2 = d_1 - b $$ $$ d_2 = a $$ $$ b = d_1 + 1 $$$$ z = z + 1 $$ $$ 2 y = 3 $$",
+        encoding="utf-8",
+    )
+    kinds = [step.verdict.kind for step in check_document(load_document(page), worker).steps]
+    assert kinds == ["assumed", "assumed", "proved", "refuted", "refuted", "refuted"]
+
+
 def test_formulas_are_found_in_order() -> None:
     """Assumptions in words and comments, rows of displays with their left sides; code is left out."""
     found = [(f.line, f.latex, f.assumed) for f in formulas_in(PAGE)]

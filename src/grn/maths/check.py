@@ -12,11 +12,12 @@ from grn.kit.canonical import canonical_json
 from grn.kit.files import sha256_hex, write_atomic
 from grn.kit.versions import grn_version, package_version
 from grn.maths.documents import Document, Formula
-from grn.maths.plain import print_statement
+from grn.maths.plain import print_statement, print_tree
 from grn.maths.reader.grammar import read_line
 from grn.maths.reader.tokens import UnparsedError
 from grn.maths.reader.words import declare, take_statement
 from grn.maths.symbols import Symbols
+from grn.maths.syntax import Index, Name, Relation, Statement, Tree, sides, walk
 from grn.maths.verdict import KINDS, Verdict
 from grn.maths.worker import Worker
 
@@ -90,10 +91,11 @@ def check_document(
         Called with each step as soon as its verdict is there.
     """
     symbols = Symbols()
+    met: set[str] = set()
     given: list[str] = []
     steps: list[Step] = []
     for formula in document.formulas():
-        step = _check(formula, len(steps) + 1, symbols, tuple(given), worker, cache)
+        step = _check(formula, len(steps) + 1, symbols, met, tuple(given), worker, cache)
         if step.verdict.kind == "assumed":
             given.append(formula.latex)
         steps.append(step)
@@ -106,16 +108,25 @@ def _check(
     formula: Formula,
     number: int,
     symbols: Symbols,
+    met: set[str],
     given: tuple[str, ...],
     worker: Worker,
     cache: Path | None,
 ) -> Step:
+    """Check one formula; `met` takes the names that the document has used so far."""
     try:
         if formula.assumed or ":=" in formula.latex:
             declare(formula.latex, symbols)
+            met |= _declared(symbols)
             why = "the document says so" if formula.assumed else "a definition"
             return Step(number, formula, formula.latex, Verdict("assumed", why))
         statement = read_line(formula.latex, symbols)
+        new = _defined(statement, met)
+        met |= {name for side in sides(statement) for name in _names(side)}
+        if new:
+            declare(formula.latex, symbols)
+            verdict = Verdict("assumed", f"a definition: {new} is new here")
+            return Step(number, formula, print_statement(statement), verdict)
     except UnparsedError as error:
         verdict = Verdict("unparsed", detail=error.what)
         return Step(number, formula, "", verdict, (error.start, error.end), error.hint or "", given)
@@ -123,6 +134,30 @@ def _check(
     if verdict.kind == "assumed":
         take_statement(statement, symbols)
     return Step(number, formula, print_statement(statement), verdict, None, "", given)
+
+
+def _declared(symbols: Symbols) -> set[str]:
+    """Names that are assumed something about."""
+    related = {name for one in symbols.assumed for name in _names(one.left) | _names(one.right)}
+    return related | symbols.kinds.keys() | {name for word in symbols.words for name in word[1:]}
+
+
+def _defined(statement: Statement, met: set[str]) -> str:
+    """The name that an equation gives a meaning to: alone on its left, and met nowhere before; else nothing.
+
+    About a name of which nothing is known an equation cannot be a claim: it would be wrong for almost every
+    value.
+    """
+    match statement:
+        case Relation("Eq", (Name() | Index()) as left, right):
+            name = print_tree(left)
+            return "" if name in met | _names(right) else name
+    return ""
+
+
+def _names(tree: Tree) -> set[str]:
+    """Names in a tree as they are printed, with their subscripts: ``d_1`` and ``d_2`` are two."""
+    return {print_tree(part) for part in walk(tree) if isinstance(part, Name | Index)}
 
 
 def _decide(latex: str, given: tuple[str, ...], worker: Worker, cache: Path | None) -> Verdict:
