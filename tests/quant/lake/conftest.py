@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -35,3 +39,18 @@ def point(home: Path, name: str, url: str, timeout_s: float) -> None:
     (home / "sources.toml").write_text(
         f'["{name}"]\nbase_url = "{url}"\nper_s = 10000.0\ntimeout_s = {timeout_s}\n', encoding="utf-8"
     )
+
+
+@contextmanager
+def forking(script: Path, cache: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that has imported what it needs, says that it is ready, and forks what it is asked for."""
+    with subprocess.Popen(
+        [sys.executable, "-W", "ignore", str(script)],
+        env={**os.environ, "GRN_CACHE": str(cache)},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield process
+        process.stdin.close()

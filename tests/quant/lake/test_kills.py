@@ -26,7 +26,7 @@ from grn.quant.lake.holdings import Lake
 from grn.quant.lake.kinds import KINDS
 from grn.quant.lake.series import Series
 from tests.quant.lake.binance_double import Binance
-from tests.quant.lake.conftest import point
+from tests.quant.lake.conftest import forking, point
 from tests.quant.lake.loopback import NS, Faults, Loopback, World
 
 NIGHTLY = os.environ.get("GRN_NIGHTLY") == "1"
@@ -47,15 +47,8 @@ def market(tmp_path: Path) -> tuple[World, Binance]:
 @pytest.fixture(scope="module")
 def puller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
     """A process that forks pulls."""
-    environ = {**os.environ, "GRN_CACHE": str(tmp_path_factory.mktemp("cache"))}
-    with subprocess.Popen(
-        [sys.executable, "-W", "ignore", str(PULLER)],
-        env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
+    with forking(PULLER, tmp_path_factory.mktemp("cache")) as process:
         yield process
-        process.stdin.close()  # type: ignore[union-attr]
 
 
 def start(process: subprocess.Popen[str], *words: object) -> int:

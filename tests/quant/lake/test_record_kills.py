@@ -6,7 +6,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ from grn.quant.lake.journal import find_journals
 from grn.quant.lake.repair import repair
 from grn.quant.lake.series import Series
 from tests.quant.lake.binance_streams import Streams
-from tests.quant.lake.conftest import point
+from tests.quant.lake.conftest import forking, point
 from tests.quant.lake.loopback import World
 from tests.quant.lake.test_record import BEGIN_NS, SYMBOLS, compare, true_trades
 
@@ -35,15 +34,8 @@ RECORDER = Path(__file__).with_name("recorder.py")
 @pytest.fixture(scope="module")
 def recorder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
     """A process that forks recordings."""
-    environ = {**os.environ, "GRN_CACHE": str(tmp_path_factory.mktemp("cache"))}
-    with subprocess.Popen(
-        [sys.executable, "-W", "ignore", str(RECORDER)],
-        env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
+    with forking(RECORDER, tmp_path_factory.mktemp("cache")) as process:
         yield process
-        process.stdin.close()  # type: ignore[union-attr]
 
 
 def acknowledged(process: subprocess.Popen[str], home: Path, span_s: float) -> dict[str, tuple[int, int]]:
