@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import sympy as sp
@@ -37,7 +37,11 @@ def decide_identity(left: Expr, right: Expr, algebra: Algebra) -> Verdict:
     unknown = worked.atoms(sp.core.function.AppliedUndef)
     agreed = 0
     if not unknown and not worked.has(sp.Limit):
-        refutation, agreed = _probe(left, right, worked, algebra)
+        names = sorted(worked.free_symbols, key=str)
+        refutation, agreed = probe(
+            draw_points(algebra, names, PROBES if names else 1), left, right, worked,
+            broken=lambda ball: not ball.contains(0), told=lambda ball: ball.rad() < 1e-20,
+        )  # fmt: skip
         if refutation is not None:
             return refutation
     if worked.count_ops() > LARGEST:
@@ -58,21 +62,31 @@ def decide_identity(left: Expr, right: Expr, algebra: Algebra) -> Verdict:
     return undecided("no decider knows what is in it")
 
 
-def _probe(left: Expr, right: Expr, gap: Expr, algebra: Algebra) -> tuple[Verdict | None, int]:
-    """A refutation by balls that do not meet, or the number of points at which they do."""
-    names = sorted(gap.free_symbols, key=str)
+def probe(
+    points: Iterable[Point],
+    left: Expr,
+    right: Expr,
+    gap: Expr,
+    *,
+    broken: Callable[[Any], bool],
+    told: Callable[[Any], bool],
+) -> tuple[Verdict | None, int]:
+    """Enclose the difference of two sides at points: a refutation, or how many points tell something.
+
+    `broken` says of a ball that the claim fails in all of it, `told` that it is small enough to tell.
+    None and 0 where a number is beyond what can be enclosed.
+    """
     agreed = 0
-    for point in draw_points(algebra, names, PROBES if names else 1):
+    for point in points:
         try:
             ball = enclose(gap, point)
         except UndefinedError:
             continue
         except BeyondError:
             return None, 0
-        if not ball.contains(0):
+        if broken(ball):
             return Verdict("refuted", "ball arithmetic", tell_witness(left, right, ball, point)), agreed
-        if ball.rad() < 1e-20:
-            agreed += 1
+        agreed += bool(told(ball))
     return None, agreed
 
 

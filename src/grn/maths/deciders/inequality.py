@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -10,8 +11,7 @@ import sympy as sp
 
 from grn.maths.deciders.algebra import Algebra
 from grn.maths.deciders.domain import Range
-from grn.maths.deciders.enclosure import UndefinedError, enclose
-from grn.maths.deciders.identity import tell_witness, work_out
+from grn.maths.deciders.identity import probe, work_out
 from grn.maths.deciders.points import draw_points
 from grn.maths.deciders.reals import prove_positive
 from grn.maths.deciders.work import OverworkedError, limited
@@ -21,6 +21,12 @@ Expr = Any
 
 PROBES = 240
 DEEPEST = 4
+_BROKEN: dict[str, Callable[[Any], bool]] = {
+    "Gt": lambda ball: bool(ball <= 0),
+    "Ge": lambda ball: bool(ball < 0),
+    "Ne": lambda ball: bool(ball == 0),
+}
+"""That a claim about the difference of both sides fails in a whole ball."""
 
 
 def decide_inequality(sign: str, left: Expr, right: Expr, algebra: Algebra) -> Verdict:
@@ -37,7 +43,11 @@ def decide_inequality(sign: str, left: Expr, right: Expr, algebra: Algebra) -> V
     if gap.has(sp.core.function.AppliedUndef):
         return undecided("functions that are not defined")
     strict = sign == "Gt"
-    refutation, agreed = _probe(sign, left, right, gap, algebra)
+    names = sorted(gap.free_symbols, key=str)
+    refutation, agreed = probe(
+        [*_corners(names, algebra), *draw_points(algebra, names, PROBES if names else 1, wide=True)],
+        left, right, gap, broken=_BROKEN[sign], told=lambda _: True,
+    )  # fmt: skip
     if refutation is not None:
         return refutation
     if sign == "Ne":
@@ -50,24 +60,6 @@ def decide_inequality(sign: str, left: Expr, right: Expr, algebra: Algebra) -> V
     if agreed >= PROBES // 4:
         return Verdict("supported", f"{agreed} probes", "no decider proves it")
     return undecided("no decider knows what is in it")
-
-
-def _probe(sign: str, left: Expr, right: Expr, gap: Expr, algebra: Algebra) -> tuple[Verdict | None, int]:
-    names = sorted(gap.free_symbols, key=str)
-    agreed = 0
-    corners = _corners(names, algebra)
-    for point in [*corners, *draw_points(algebra, names, PROBES if names else 1, wide=True)]:
-        try:
-            ball = enclose(gap, point)
-        except UndefinedError:
-            continue
-        except BeyondError:
-            return None, 0
-        broken = {"Gt": ball <= 0, "Ge": ball < 0, "Ne": ball == 0}[sign]
-        if broken:
-            return Verdict("refuted", "ball arithmetic", tell_witness(left, right, ball, point)), agreed
-        agreed += 1
-    return None, agreed
 
 
 def _corners(names: list[Any], algebra: Algebra) -> list[dict[Any, Fraction]]:
