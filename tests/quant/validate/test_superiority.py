@@ -170,17 +170,21 @@ def test_nothing_to_test_is_nan(returns: np.ndarray):
 
 
 def test_one_trial_and_identical_trials_agree():
-    """Copies of a trial change no p-value; the first is named, and all of them are as good."""
+    """Copies of a trial change no p-value; the first is named, and all of them are as good.
+
+    NumPy adds one column up in another order than several, so that the last bits may differ.
+    """
     x = _noise(200, 1, 2) + 0.003
     one, many = (measure_superiority(np.repeat(x, k, axis=1), resamples=300) for k in (1, 9))
-    assert one.peaks.tobytes() == many.peaks.tobytes()
+    assert one.peaks == pytest.approx(many.peaks, rel=1e-12)
+    assert one.p_value == many.p_value
     assert (one.best, many.best) == (0, 0)
     assert superior_trials(np.repeat(x, 3, axis=1), resamples=300).tolist() == [0, 1, 2]
     assert confidence_set(np.repeat(x, 3, axis=1), resamples=50).tolist() == [1.0, 1.0, 1.0]
 
 
 def test_returns_that_cancel_within_blocks_are_no_trap():
-    """Alternating returns have hardly a variance in blocks: defined, and no warning."""
+    """Alternating returns have hardly a variance in blocks: defined, and nothing is divided by 0."""
     x = np.tile([0.01, -0.01], 100)[:, None]
     assert 0.0 <= measure_superiority(x, block=20, resamples=50).p_value <= 1.0
 

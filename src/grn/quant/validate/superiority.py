@@ -50,7 +50,7 @@ class Superiority:
         ``consistent`` drops those that lose clearly; it is the one to report. NaN with fewer than
         `LEAST_BARS` bars or no trial that has a Sharpe ratio.
     statistic
-        The best trial's mean per bar; studentized: its mean times the root of the bars, over its deviation.
+        The best trial's mean per bar; studentized: times the root of the bars, over the deviation of a bar.
     best
         The column of that trial; -1 when there is none.
     scores
@@ -118,7 +118,10 @@ def measure_superiority(
     seed
         Of the resamples.
     studentize
-        Divide each mean by its deviation (the stationary bootstrap's own, Politis & Romano 1994, lemma 1).
+        Divide each mean by the deviation of its bars. Hansen (2005) proposes the bootstrap's own deviation of
+        the mean; that one is itself an estimate, and the best of many trials is often one whose deviation
+        came out too small: of 600 sets of noise (300 bars, 40 trials) 15 % then had a p-value of 0.10 or
+        less, against 11 % so. What bars say about each other stays in the resamples, which keep blocks.
     kind
         ``stationary`` or ``circular``.
     threads
@@ -281,9 +284,7 @@ class _Bench:
         kept = (np.maximum(mean, 0.0), np.where(hopeless, 0.0, mean), mean)
         scales = np.ones(trials.kept)
         if studentize:
-            # Returns that cancel within every block have no variance that a bootstrap could show.
-            with np.errstate(divide="ignore"):
-                scales = np.where(variance > 0.0, math.sqrt(n) / np.sqrt(variance), 0.0)
+            scales = n / np.sqrt(np.einsum("nk,nk->k", centred, centred))
         return cls(sums, np.stack(kept) - mean, scales, mean * scales)
 
     def find_peaks(
