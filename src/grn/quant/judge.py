@@ -24,6 +24,7 @@ from grn.quant.returns import pick_rows, trial_returns
 from grn.quant.search.desk import Market
 from grn.quant.search.method import Method
 from grn.quant.search.run import recall_method, search_again
+from grn.quant.strategy.rules import Rules
 from grn.quant.validate.assessment import assess
 from grn.quant.validate.shuffle import shuffle_market
 from grn.quant.validation import Validation
@@ -160,9 +161,10 @@ def sweep_shuffled(
         if method.adaptive:
             return _search_shuffled(result, method, by, shuffles, block, seed, progress)
     names = accumulator_names(["moments"])
+    levels = _levels(result.rules)
     best = np.full(shuffles, np.nan)
     for k in range(shuffles):
-        market = shuffle_market(result.bars, block=block, seed=seed + k)
+        market = shuffle_market(result.bars, block=block, seed=seed + k, levels=levels)
         sums = run_engine(
             result.strategy, market, result.grid, result.rules, ["moments"], result.choice.engine, None
         )
@@ -186,9 +188,10 @@ def _search_shuffled(
     progress: Callable[[int], None] | None,
 ) -> Array:
     best = np.full(shuffles, np.nan)
+    levels = _levels(result.rules)
     lattice = Lattice.of(result.strategy)
     for k in range(shuffles):
-        bars = shuffle_market(result.bars, block=block, seed=seed + k)
+        bars = shuffle_market(result.bars, block=block, seed=seed + k, levels=levels)
         market = Market(result.strategy, bars, result.rules, parse_metrics(by), result.choice, result.ppy)
         for found in search_again(method, by, market, lattice):
             sharpes = np.concatenate(found.trial_sharpes)
@@ -198,3 +201,9 @@ def _search_shuffled(
             progress(k + 1)
     annual: Array = best * np.sqrt(result.ppy)
     return annual
+
+
+def _levels(rules: Rules) -> list[str]:
+    """Columns that a simulation reads as money per unit: the price to fill at, dividends in cash."""
+    dividends = rules.events.dividends
+    return [rules.fill_column, *([] if dividends is None else [dividends])]

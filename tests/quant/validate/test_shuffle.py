@@ -73,6 +73,21 @@ def test_every_bar_is_used_once_and_keeps_its_own_values(size: int, block: int, 
     np.testing.assert_array_equal(shuffled.column("score")[1:], bars.column("score")[order])
 
 
+def test_columns_in_money_follow_the_prices():
+    """Dividends keep their yield on the close before, a price to fill at its place in the bar."""
+    bars = _bars(60, 3)
+    paid = np.where(np.arange(60) % 7 == 3, 0.02 * np.roll(bars.column("close"), 1), 0.0)
+    paid[10] = np.nan
+    columns = {**bars.columns, "paid": paid, "vwap": 0.5 * (bars.column("high") + bars.column("low"))}
+    bars = Bars(symbol="TEST", ts_ns=bars.ts_ns, columns=columns, timezone="UTC")
+    shuffled = shuffle_bars(bars, block=5, seed=2, levels=["paid", "vwap", "none"])
+    rate = shuffled.column("paid")[1:] / shuffled.column("close")[:-1]
+    assert sorted(np.round(rate[~np.isnan(rate)], 12)) == [0.0] * 50 + [0.02] * 8
+    assert np.isnan(rate).sum() == 1
+    middle = 0.5 * (shuffled.column("high") + shuffled.column("low"))
+    np.testing.assert_allclose(shuffled.column("vwap"), middle, rtol=1e-12)
+
+
 def _find(bars: Bars, shuffled: Bars, index: int) -> int:
     """Return the bar that moved to ``index``, recognised by its close relation and volume."""
     relation = shuffled.column("close")[index] / shuffled.column("close")[index - 1]

@@ -19,6 +19,7 @@ order.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 from typing import Final
 
 import numpy as np
@@ -31,12 +32,14 @@ PRICES: Final = ("open", "high", "low", "close")
 """Columns rebuilt from relations to the previous close; every other column travels with its bar."""
 
 
-def shuffle_bars(bars: Bars, *, block: int, seed: int) -> Bars:
+def shuffle_bars(bars: Bars, *, block: int, seed: int, levels: Collection[str] = ()) -> Bars:
     """Return the bars with their blocks in another order; see `shuffle_market`."""
-    return shuffle_market((bars,), block=block, seed=seed)[0]
+    return shuffle_market((bars,), block=block, seed=seed, levels=levels)[0]
 
 
-def shuffle_market(bars: tuple[Bars, ...], *, block: int, seed: int) -> tuple[Bars, ...]:
+def shuffle_market(
+    bars: tuple[Bars, ...], *, block: int, seed: int, levels: Collection[str] = ()
+) -> tuple[Bars, ...]:
     """Return every symbol with its blocks in another order.
 
     The order is the same for all symbols, so that they stay correlated. Timestamps stay where they are, and
@@ -52,6 +55,9 @@ def shuffle_market(bars: tuple[Bars, ...], *, block: int, seed: int) -> tuple[Ba
         shorter.
     seed
         Not negative. Same bars, block and seed: same bytes, on every machine and version of NumPy.
+    levels
+        Further columns in the money of the prices (a price to fill at, dividends in cash), rebuilt like them:
+        a dividend of 2 % is one wherever its bar goes.
 
     Raises
     ------
@@ -72,7 +78,7 @@ def shuffle_market(bars: tuple[Bars, ...], *, block: int, seed: int) -> tuple[Ba
         return ()
     calendar = np.unique(np.concatenate([one.ts_ns for one in bars]))
     places = _places(calendar.size, block, seed)
-    return tuple(_rearrange(one, _order(one, calendar, places)) for one in bars)
+    return tuple(_rearrange(one, _order(one, calendar, places), levels) for one in bars)
 
 
 def _places(size: int, block: int, seed: int) -> npt.NDArray[np.int64]:
@@ -99,10 +105,10 @@ def _order(
     return np.concatenate((np.zeros(1, dtype=np.intp), 1 + np.argsort(own, kind="stable")))
 
 
-def _rearrange(bars: Bars, order: npt.NDArray[np.intp]) -> Bars:
+def _rearrange(bars: Bars, order: npt.NDArray[np.intp], levels: Collection[str]) -> Bars:
     before = bars.column("close")[:-1]
     moved = order[1:] - 1  # relation i is that of bar i + 1
-    relations = {name: bars.column(name)[1:] / before for name in PRICES if name in bars.columns}
+    relations = {name: bars.column(name)[1:] / before for name in {*PRICES, *levels} & set(bars.columns)}
     first = bars.column("close")[:1]
     # multiply.accumulate goes from left to right: close'[t] = close'[t-1] * relation[t], one rounding per
     # bar.
