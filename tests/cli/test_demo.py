@@ -93,7 +93,7 @@ def test_the_whole_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert (tmp_path / "ma_cross.html").read_bytes() == first["report.html"]
 
     with Ledger.open(out / "ledger") as book:
-        assert [i.command for i in book.invocations()] == ["demo", "demo"]
+        assert [i.command for i in book.invocations()] == ["demo", "quant validate", "demo"]
         found = replay(book, run)
         assert found.same
     result, best = found.result, found.result.best()

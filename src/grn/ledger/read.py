@@ -50,6 +50,13 @@ def invocations(connection: sqlite3.Connection, limit: int | None) -> list[Invoc
     return [_invocation(connection, row) for row in rows]
 
 
+def invocations_of(connection: sqlite3.Connection, command: str, name: str, value: str) -> list[Invocation]:
+    """Find runs of a command one of whose inputs has a value, the earliest first."""
+    query = f"{_INVOCATION} WHERE i.command = ? AND json_extract(i.inputs, '$.' || ?) = ? ORDER BY i.seq"
+    rows = connection.execute(query, (command, name, value)).fetchall()
+    return [_invocation(connection, row) for row in rows]
+
+
 def invocations_like(connection: sqlite3.Connection, prefix: str) -> list[Invocation]:
     """Find runs whose id begins like that, the newest first."""
     # A range and not LIKE: it uses the index, and no character of the prefix has a meaning of its own.

@@ -406,6 +406,11 @@ class Ledger(LedgerFile):
         with explained(self.folder, WHAT):
             return read.invocations(self._connection, limit)
 
+    def invocations_of(self, command: str, name: str, value: str) -> list[Invocation]:
+        """List runs of a command whose input ``name`` is a text, the earliest first."""
+        with explained(self.folder, WHAT):
+            return read.invocations_of(self._connection, command, name, value)
+
     def show(self, run: str) -> Invocation:
         """Look up one run by its id or by the beginning of it.
 

@@ -1,9 +1,9 @@
 """Certificates: what the ledger saw of a run, signed, so that others can hold a result to it.
 
 A certificate says which strategy was run over which space, on which data; how many trials stood in the
-ledger then; which periods were locked, when, what had been seen of them before, and who opened them. It
-claims only what this ledger saw: looks that were made elsewhere are not in it, and whoever keeps a ledger
-could have kept two.
+ledger then; which verdicts were asked for; which periods were locked, when, what had been seen of them
+before, and who opened them. It claims only what this ledger saw: looks that were made elsewhere are not in
+it, and whoever keeps a ledger could have kept two.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from grn.kit.signing import SigningKey, verify
 from grn.ledger import Invocation, Ledger
 from grn.ledger.holdouts import Holdout, Look
 from grn.quant import record
+from grn.quant.asked import verdicts_on
 from grn.quant.strategy.plain import from_plain
 
 KIND: Final = "grn.certificate.1"
@@ -137,6 +138,7 @@ def _claims(ledger: Ledger, entry: Invocation) -> dict[str, Any]:
             for one in inputs["data"]
         ],
         "trials": {"n": count.n, "data_sets": count.data_sets, "watermark": count.watermark},
+        "verdicts": [one.to_dict() for one in verdicts_on(ledger, entry.outcome.result_key or "")],
         "holdouts": [_holdout(ledger, one, entry) for one in ledger.check_holdouts(looks, allowed=True)],
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -13,6 +14,7 @@ from grn.kit.paths import ledger_dir
 from grn.ledger import Ledger, TrialCount
 from grn.ledger.holdouts import Holdout
 from grn.quant import holdout, record
+from grn.quant.asked import Asked, enter_verdict, verdicts_on
 from grn.quant.elsewhere import worth_elsewhere
 from grn.quant.engine.grid import Lattice
 from grn.quant.examination import examine
@@ -62,8 +64,8 @@ def validate(
     trials
         Count to use instead of the one at the run's watermark.
     ledger
-        Where the returns of trials are kept, and hold-outs are known. Default: the node's, where the run was
-        recorded in it.
+        Where the returns of trials are kept, hold-outs are known and the verdict is entered. Default: the
+        node's, where the run was recorded in it.
     progress
         Called with the number of shuffles done.
     """
@@ -96,7 +98,7 @@ def validate(
         null_best=best,
         seed=seed,
     )
-    return Validation(
+    validation = Validation(
         verdict=verdict,
         winner=result.label(row),
         row=row,
@@ -108,6 +110,24 @@ def validate(
         block=block,
         seed=seed,
     )
+    with _known(result, ledger) as book:
+        if book is None or not result.result_key:
+            return validation
+        return _entered(validation, result, book)
+
+
+def _entered(validation: Validation, result: SweepResult, ledger: Ledger) -> Validation:
+    """Enter the verdict, and add those that were asked for before."""
+    asked = Asked(
+        shuffles=validation.shuffles,
+        block=validation.block,
+        seed=validation.seed,
+        counted=validation.verdict.counted,
+        decision=validation.decision,
+    )
+    others = [one for one in verdicts_on(ledger, result.result_key) if one != asked]
+    enter_verdict(ledger, result.run, result.result_key, asked, validation.watermark)
+    return dataclasses.replace(validation, asked=tuple(others))
 
 
 def _winner(result: SweepResult) -> int:

@@ -8,6 +8,7 @@ from html import escape
 import numpy as np
 import numpy.typing as npt
 
+from grn.quant.asked import Asked, tell
 from grn.quant.examination import Examination, describe
 from grn.quant.validate.verdict import Assessment, Noise, say_number
 
@@ -32,6 +33,8 @@ class Validation:
         Annualised Sharpe ratio of the best row of each shuffled sweep: float64 [shuffles].
     shuffles, block, seed
         How the data was shuffled (`block` in bars).
+    asked
+        Other verdicts on the same result that the ledger has; no part of the decision.
     """
 
     verdict: Assessment
@@ -44,6 +47,7 @@ class Validation:
     shuffles: int
     block: int
     seed: int
+    asked: tuple[Asked, ...] = ()
 
     @property
     def decision(self) -> str:
@@ -69,14 +73,16 @@ class Validation:
             "shuffles": self.shuffles,
             "block": self.block,
             "seed": self.seed,
+            "asked": [one.to_dict() for one in self.asked],
             "compared_by": self.examination.unit,
             **{name: value for name, value in found.items() if name != "best"},
             "examination": self.examination.to_dict(),
         }
 
     def lines(self) -> list[str]:
-        """The verdict as at most eight lines of plain text."""
-        return self.verdict.lines(winner=self.winner, trades=self.trades)
+        """The verdict as at most nine lines of plain text."""
+        said = self.verdict.lines(winner=self.winner, trades=self.trades)
+        return [*said, f"asked     {tell(self.asked)}"] if self.asked else said
 
     def table(self) -> list[str]:
         """What else is known, a line each: corrections for the number of trials, then the examination."""

@@ -25,7 +25,7 @@ def test_a_sweep_streams_into_a_folder(grn: Grn, folder: Path) -> None:
     assert f"next: grn quant top parts, or grn quant validate {done.json['run']}" in shown.err
     assert grn("validate", done.json["run"], "--shuffles", 1).code in (0, 1)
     with Ledger.open(ledger_dir()) as ledger:
-        assert [i.command for i in ledger.invocations()] == ["quant sweep"] * 2
+        assert [i.command for i in ledger.invocations()] == ["quant validate", *["quant sweep"] * 2]
 
 
 def test_a_folder_shows_its_best_rows_and_quantiles(grn: Grn, folder: Path) -> None:

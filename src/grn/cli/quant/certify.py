@@ -104,12 +104,18 @@ def _write(found: Certificate, *, as_json: bool) -> None:
         *(("data", f"{one['symbol']} {utc_text(one['first_ns'])[:10]} to {utc_text(one['last_ns'])[:10]}")
           for one in claims["data"]),
         ("trials", f"{claims['trials']['n']:,} up to watermark {claims['trials']['watermark']}"),
+        *(("verdict", _verdict(one)) for one in claims.get("verdicts", [])),
         *(("hold-out", _holdout(one)) for one in claims["holdouts"]),
         ("ledger", f"{claims['ledger']['rows']:,} rows, head {claims['ledger']['head']}"),
         ("claims", claims["scope"]),
         ("signed with", found.public_key),
     ]  # fmt: skip
     write_facts(facts)
+
+
+def _verdict(one: Any) -> str:
+    how = f"{one['shuffles']} shuffles of blocks of {one['block']}, seed {one['seed']}"
+    return f"{one['decision']}, with {how}, {one['counted']:,} trial(s) counted"
 
 
 def _holdout(one: Any) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from grn.quant.asked import tell
 from grn.quant.report import tables
 from grn.quant.report.figures.luck import null_distribution, trials
 from grn.quant.report.numbers import count, percent, plain
@@ -81,13 +82,14 @@ def decision(one: Subject, validation: Validation) -> str:
         f'<p class="note">The verdict is about the winner, {escape(validation.winner)}. '
         f"The rest of this page shows {escape(one.label)}.</p>"
     )  # fmt: skip
+    asked = f'<p class="note">Judged {escape(tell(validation.asked))}.</p>' if validation.asked else ""
     winner = escape(validation.winner)
     return (
         f'<div class="decision {validation.decision}">\n'
         f'<p class="word"><span class="mark" aria-hidden="true"></span>{word}</p>\n'
         f'<p class="sentence">{escape(sentence)}</p>\n{few}<p class="subject">{winner}</p>\n'
         f"<ol>{reasons}</ol>\n"
-        f"<h3>What would change it</h3>\n<p>{escape(_sentence(verdict.change))}</p>\n{other}</div>"
+        f"<h3>What would change it</h3>\n<p>{escape(_sentence(verdict.change))}</p>\n{other}{asked}</div>"
     )
 
 
