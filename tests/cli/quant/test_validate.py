@@ -15,8 +15,8 @@ FIELDS = [
     "run", "decision", "reasons", "change", "winner", "row", "trades", "watermark", "shuffles", "block",
     "seed", "asked", "compared_by", "sharpe", "adjusted_sharpe", "skew", "kurtosis", "psr", "counted",
     "effective", "luck", "dsr", "effective_luck", "effective_dsr", "memory", "skill_score", "skill_p",
-    "years_held", "years_needed", "sharpe_needed", "trials_allowed", "noise", "superiority", "overfitting", "haircuts",
-    "examination",
+    "years_held", "years_needed", "sharpe_needed", "trials_allowed", "noise",
+    "superiority", "overfitting", "haircuts", "examination",
 ]  # fmt: skip
 FEW = ("--shuffles", 3, "--block", 10, "--seed", 4)
 
