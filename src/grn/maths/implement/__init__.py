@@ -1,0 +1,1 @@
+"""From a checked derivation to NumPy code: stable where the formula cancels, tested against the formula."""
