@@ -1,0 +1,162 @@
+"""Where the marks of a request go: decided as it is sent, from what came before it alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+from grn.llm.plan.cache import MARKS_MOST, Entries, Marks, Offer, billed, find, serve
+from grn.llm.plan.habits import Habits, Odds
+from grn.llm.plan.prompt import Prompt
+from grn.llm.prices import Rates
+from grn.llm.request import CacheTime
+from grn.llm.usage import Usage
+
+_RISK = 50  # what may be lost against no cache beyond a first write: a fiftieth of the bill without one
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a token of a prefix is expected to cost from its next return on, picodollars.
+
+    Attributes
+    ----------
+    odds
+        How likely it returns.
+    again
+        Its cost from a return on at which it is not kept.
+    short, hour
+        The same where it is kept, for five minutes or an hour at a time.
+    """
+
+    odds: Odds
+    again: float
+    short: float
+    hour: float
+
+    def cost(self, mark: Odds | None = None, life: CacheTime = "5m") -> float:
+        """Expect the cost of a token under the odds of the mark that keeps it, or without a mark.
+
+        Who shares the token and not all up to the mark finds nothing kept.
+        """
+        if mark is None:
+            return self.odds.back * self.again
+        if life == "1h":
+            return mark.back * self.hour + (self.odds.back - mark.back) * self.again
+        return mark.short * self.short + (self.odds.back - mark.short) * self.again
+
+
+def look_ahead(odds: Odds, later: Odds, rates: Rates) -> Outlook:
+    """Solve what a token costs from now on, if at each return the cheapest thing is done with it.
+
+    A token returns within five minutes (``short``), within an hour (``slow``), or never; by ``odds`` the
+    first time and by ``later`` from then on. At each return it is read if it is still kept, and else is
+    input, written for five minutes or written for an hour: a Markov decision process of three states, whose
+    policies have closed forms.
+    """
+    short, slow, back = later.short, later.slow, later.back
+    hour = rates.cache_read / (1 - back)
+    again = min(
+        rates.input / (1 - back),
+        (rates.cache_write_5m * (1 - short) + rates.cache_read * short) / (1 - back),
+        rates.cache_write_1h + back * hour,
+    )
+    return Outlook(odds, again, (rates.cache_read + slow * again) / (1 - short), hour)
+
+
+class Planner:
+    """A policy that learns; give it one trace in the order of time.
+
+    Each request's marks are those of least expected cost, over every choice of at most four landmarks and
+    of their lifetimes: what is billed now, and what every token is then expected to cost
+    (:func:`look_ahead`) by the past of prompts (:class:`grn.llm.plan.habits.Habits`). Against no cache it
+    loses at most one write of the longest prompt for an hour, and a fiftieth of the bill.
+
+    Parameters
+    ----------
+    offers
+        Prices and minimum lengths, by model.
+    habits
+        What was learned from earlier traces; it goes on learning. ``None`` begins with beliefs alone.
+    """
+
+    def __init__(self, offers: Mapping[str, Offer], habits: Habits | None = None) -> None:
+        self._offers = offers
+        self.habits = Habits() if habits is None else habits
+        self._entries: Entries = {}
+        self._uncached_pusd = 0
+        self._cost_pusd = 0
+        self._first_pusd = 0
+
+    def place(self, prompt: Prompt) -> Marks:
+        """Place the marks of a request, and take it as sent."""
+        offer = self._offers[prompt.model]
+        _, rates = offer.price.rates(prompt.tokens)
+        self.habits.see(prompt)
+        landmarks = self.habits.landmarks(prompt)
+        kept = [place for place in range(len(prompt.blocks)) if self._is_kept(prompt, place)]
+        outlooks = self._outlooks(prompt, rates, kept)
+        plain = offer.price.cost_pusd(Usage(input=prompt.tokens, output=prompt.output))
+        self._uncached_pusd += plain
+        self._first_pusd = max(self._first_pusd, (rates.cache_write_1h - rates.input) * prompt.tokens)
+        best: tuple[tuple[float, int, int], Marks] = ((float("-inf"), 0, 0), ())
+        for marks in _options([place for place in outlooks if prompt.ends[place] >= offer.least]):
+            hit = find(self._entries, prompt, marks)
+            cost = offer.price.cost_pusd(billed(prompt, marks, hit, offer.least))
+            if cost > plain and not self._may_lose(cost):
+                continue
+            expected = cost + self._later(prompt, marks, hit, outlooks)
+            refreshed = sum(prompt.ends[place] for place, _ in marks if place in kept)
+            best = max(best, ((-expected, refreshed, -len(marks)), marks), key=lambda option: option[0])
+        served = serve(self._entries, prompt, best[1], offer)
+        self._entries = served.entries
+        self._cost_pusd += served.cost_pusd
+        self.habits.note(prompt, landmarks)
+        return best[1]
+
+    def _outlooks(self, prompt: Prompt, rates: Rates, kept: list[int]) -> dict[int, Outlook]:
+        """Look ahead from each landmark and from the longest prefix that is kept, in order."""
+        landmarks = self.habits.landmarks(prompt)
+        for place in kept[-1:]:
+            landmarks.setdefault(place, "shared")
+        shared = self.habits.odds("", "shared")
+        found: dict[int, Outlook] = {}
+        deeper = Odds(0.0, 0.0)
+        for place in sorted(landmarks, reverse=True):
+            odds = self.habits.odds(prompt.prefixes[place], landmarks[place])
+            # What begins a prefix comes back whenever that does, and as soon.
+            short = max(odds.short, deeper.short)
+            deeper = odds = Odds(short, max(odds.back, deeper.back, short) - short)
+            found[place] = look_ahead(odds, shared if landmarks[place] == "last" else odds, rates)
+        return dict(sorted(found.items()))
+
+    def _later(self, prompt: Prompt, marks: Marks, hit: int, outlooks: Mapping[int, Outlook]) -> float:
+        """Add up what the tokens of a prompt are expected to cost later."""
+        covers = {place: life for place, life in marks if place > hit}
+        for place in {hit, *(place for place, _ in marks if place < hit)} - {-1}:
+            if self._is_kept(prompt, place):
+                covers[place] = self._entries[prompt.prefixes[place]].life
+        total, before = 0.0, 0
+        for place, own in outlooks.items():
+            tokens = prompt.ends[place] - before
+            before = prompt.ends[place]
+            cover = min((mark for mark in covers if mark >= place), default=None)
+            cost = own.cost() if cover is None else own.cost(outlooks[cover].odds, covers[cover])
+            total += tokens * cost
+        return total
+
+    def _is_kept(self, prompt: Prompt, place: int) -> bool:
+        entry = self._entries.get(prompt.prefixes[place])
+        return entry is not None and entry.alive(prompt.at_ms)
+
+    def _may_lose(self, cost_pusd: int) -> bool:
+        lost = self._cost_pusd + cost_pusd - self._uncached_pusd
+        return lost <= self._first_pusd + self._uncached_pusd // _RISK
+
+
+def _options(places: list[int]) -> Iterator[Marks]:
+    for count in range(min(MARKS_MOST, len(places)) + 1):
+        for chosen in combinations(places, count):
+            for hours in range(count + 1):
+                yield tuple((place, "1h" if n < hours else "5m") for n, place in enumerate(chosen))
