@@ -80,7 +80,7 @@ def validate(
         raise UsageError(
             "shuffles and seed must be >= 0 and block >= 1", seen=f"shuffles={shuffles}, {block=}, {seed=}"
         )
-    row = _winner(result)
+    row = result.winner
     best = sweep_shuffled(result, shuffles=shuffles, block=block, seed=seed, progress=progress)
     path = result.path(row)
     with _known(result, ledger) as book:
@@ -128,14 +128,6 @@ def _entered(validation: Validation, result: SweepResult, ledger: Ledger) -> Val
     others = [one for one in verdicts_on(ledger, result.result_key) if one != asked]
     enter_verdict(ledger, result.run, result.result_key, asked, validation.watermark)
     return dataclasses.replace(validation, asked=tuple(others))
-
-
-def _winner(result: SweepResult) -> int:
-    """The best row by Sharpe ratio; the first one where none has a Sharpe ratio, to be rejected."""
-    try:
-        return result.best("sharpe")
-    except UsageError:
-        return 0
 
 
 @contextmanager

@@ -174,6 +174,14 @@ class SweepResult:
             )
         return int(np.nanargmin(values) if METRICS[name].higher_is_better is False else np.nanargmax(values))
 
+    @property
+    def winner(self) -> int:
+        """Row that is judged and reported: the best by Sharpe ratio; the first where none has one."""
+        try:
+            return self.best("sharpe")
+        except UsageError:
+            return 0
+
     def find(self, symbol: str | None = None, **params: float) -> int:
         """Row number of a parameter setting: ``result.find(fast=10, slow=50)``.
 

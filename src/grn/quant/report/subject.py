@@ -165,15 +165,9 @@ def choose_subject(
             hint="validate this result, or leave the validation out",
         )
     if row is None:
-        row = best_row(result) if validation is None else validation.row
+        row = result.winner if validation is None else validation.row
     result.label(row)  # raises for a row that is not there
     return Subject(result, row, validation)
-
-
-def best_row(result: SweepResult) -> int:
-    """Row with the best Sharpe ratio; row 0 where no row has one."""
-    sharpes = np.concatenate(result.trial_sharpes)
-    return 0 if np.isnan(sharpes).all() else int(np.nanargmax(sharpes))
 
 
 def sharpe_of(subject: Subject) -> float:

@@ -13,7 +13,7 @@ from grn.quant.report import tables
 from grn.quant.report.figures.luck import null_distribution, trials
 from grn.quant.report.numbers import count, percent, plain
 from grn.quant.report.slots import place
-from grn.quant.report.subject import Subject, best_row
+from grn.quant.report.subject import Subject
 
 if TYPE_CHECKING:
     from grn.quant.validation import Validation
@@ -46,7 +46,7 @@ def headline(one: Subject) -> str:
     """What makes the row tempting, and whether to believe it, in a sentence of plain text."""
     if not len(one.trades):
         return f"{one.label} never traded."
-    is_best = len(one.result) > 1 and one.row == best_row(one.result)
+    is_best = len(one.result) > 1 and one.row == one.result.winner
     who = f"The best of {len(one.result):,} rows" if is_best else one.label
     own, hold = percent(one.details["total_return"]), percent(one.hold_details["total_return"])
     made = f"{who} returned {own}{_from_few(len(one.trades))} where buy and hold returned {hold}"

@@ -14,7 +14,6 @@ from grn.quant.report.figures.calendar import DIVERGING
 from grn.quant.report.figures.style import Array, axis, new_figure, safe
 from grn.quant.report.landscape import Landscape, colour_reach, survey
 from grn.quant.report.palette import LIGHT as C
-from grn.quant.report.subject import best_row
 
 if TYPE_CHECKING:
     from grn.quant.result import SweepResult
@@ -40,7 +39,7 @@ def heatmap(
     ------
     UsageError : unknown metric or symbol, or no parameter varies.
     """
-    row = best_row(result) if row is None else row
+    row = result.winner if row is None else row
     names = list(result.accounts)
     if symbol is not None and symbol not in names:
         raise UsageError("no such symbol in this result", seen=symbol, hint=", ".join(names))
@@ -89,7 +88,7 @@ def scatter(result: SweepResult, row: int | None = None, *, other: str | None = 
     ------
     UsageError : the sweep has one symbol, or not this one.
     """
-    row = best_row(result) if row is None else row
+    row = result.winner if row is None else row
     size = len(result.grid)
     market, combination = row // size, row % size
     names = list(result.accounts)
