@@ -33,6 +33,9 @@ from grn.cli.lazy import LazyCommand, LazyGroup
         "squeeze": LazyCommand(
             "grn.cli.llm.squeeze:squeeze", "Write FILE, or what is piped in, with fewer tokens"
         ),
+        "import": LazyCommand(
+            "grn.cli.llm.import_:import_calls", "Read calls of the past: transcripts of agents, usage exports"
+        ),
         "spend": LazyCommand("grn.cli.llm.spend:spend", "Show what calls have cost"),
         "budget": LazyCommand("grn.cli.llm.budget:budget", "Show or set what may be spent in a month"),
         "tape": LazyCommand("grn.cli.llm.tape:tape", "List recorded calls, or move them between machines"),

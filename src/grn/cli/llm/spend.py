@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     help="What to add up by.",
 )
 @click.option("--month", help="Only this month (UTC), such as 2026-11.")
+@click.option("--imported", is_flag=True, help="Calls that grn llm import has read, instead of one's own.")
 @click.option("--calls", "every_call", is_flag=True, help="List every call instead of sums.")
 @click.option(
     "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Newest calls to list."
 )
 @json_option
-def spend(by: Any, month: str | None, every_call: bool, limit: int, as_json: bool) -> None:
+def spend(by: Any, month: str | None, imported: bool, every_call: bool, limit: int, as_json: bool) -> None:
     """Show what calls have cost.
 
     To the cent and far below: costs are whole numbers of picodollars (10^-12 dollars), added up exactly.
@@ -38,15 +39,19 @@ def spend(by: Any, month: str | None, every_call: bool, limit: int, as_json: boo
     from grn.llm.spend import Book
     from grn.llm.spend.views import add_up
 
-    if not Book.exists(llm_dir()):
+    if imported:
+        rows = _imported()
+    elif not Book.exists(llm_dir()):
         click.echo("no calls yet", err=True)
         return
-    with Book.open(llm_dir()) as book:
-        for call in book.reconcile():
-            click.echo(
-                f"call {call} was never settled: its caller ended; all that was reserved counts", err=True
-            )
-        rows = [row for row in book.calls() if month in (None, row.month)]
+    else:
+        with Book.open(llm_dir()) as book:
+            for call in book.reconcile():
+                click.echo(
+                    f"call {call} was never settled: its caller ended; all that was reserved counts", err=True
+                )
+            rows = book.calls()
+    rows = [row for row in rows if month in (None, row.month)]
     if every_call:
         _list(rows[:limit], as_json=as_json)
         return
@@ -58,6 +63,18 @@ def spend(by: Any, month: str | None, every_call: bool, limit: int, as_json: boo
             (by.upper(), "CALLS", "INPUT", "CACHE WRITE", "CACHE READ", "OUTPUT", "UNSURE", "COST"),
             [*(_sum_row(found) for found in sums), *([_total(sums)] if len(sums) > 1 else [])],
         )
+
+
+def _imported() -> list[CallRow]:
+    """Give what was imported, the newest first, as the book gives its own."""
+    from grn.llm.history.store import History
+    from grn.llm.room import llm_dir
+
+    if not History.exists(llm_dir()):
+        click.echo("nothing is imported yet: grn llm import", err=True)
+        return []
+    with History.open(llm_dir()) as history:
+        return history.rows()[::-1]
 
 
 def _list(rows: list[CallRow], *, as_json: bool) -> None:

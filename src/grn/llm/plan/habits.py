@@ -23,7 +23,7 @@ _BELIEF: dict[Landmark, float] = {
     "last": 0.65,
 }
 _WEIGHT = 2.0
-_OWN = 30.0  # a single prefix says little where its like have been seen often
+_OWN = 60.0  # a single prefix says little where its like have been seen often
 _SLOW = 0.15  # of those that come back, the share that takes more than five minutes
 _SURE = 0.95  # nothing is believed to come back more often than that: a life has about twenty uses at most
 
