@@ -10,6 +10,7 @@ The tree (exit code of each class in brackets)::
     ├── LedgerError [2]         a ledger that is damaged, foreign, busy or too new
     ├── OutputError [2]         a result that cannot be written
     ├── ProviderError [2]       a model's provider that refused, or broke off
+    ├── ClusterError [2]        a cluster that refused a job, or lost part of it
     ├── MissingError [3]        something that is not there
     │   ├── MissingExtraError [3]   an optional package that is not installed
     │   ├── TapeError [3]           a model's answer that is not on the tape
@@ -155,6 +156,14 @@ class ProviderError(GrnError):
 
     Example: HTTP 529 from an overloaded provider, four times in a row, or a stream that is no stream.
     Fix: what the message says of the status; ``grn llm spend --calls`` shows what was billed all the same.
+    """
+
+
+class ClusterError(GrnError):
+    """A cluster or its scheduler refused a job, or does not have what was left there.
+
+    Example: ``partition = "gpus"`` where the partition is called ``gpu``, or a module that is not there.
+    Fix: what the message says of it; nothing is queued when a submission fails.
     """
 
 

@@ -1,0 +1,24 @@
+"""``grn compute``: heavy work, here or on a cluster."""
+
+from __future__ import annotations
+
+import click
+
+from grn.cli.lazy import LazyCommand, LazyGroup
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy={
+        "connect": LazyCommand(
+            "grn.cli.compute.connect:connect", "Open the connection to CLUSTER, answering what it asks"
+        ),
+        "submit": LazyCommand("grn.cli.compute.submit:submit", "Send JOB to a cluster and queue it"),
+        "jobs": LazyCommand("grn.cli.compute.jobs:jobs", "List runs on a cluster and how they stand"),
+        "attach": LazyCommand("grn.cli.compute.attach:attach", "Follow the log of RUN until it ends"),
+        "cancel": LazyCommand("grn.cli.compute.cancel:cancel", "End RUN"),
+        "fetch": LazyCommand("grn.cli.compute.fetch:fetch", "Bring the results of RUN home, verified"),
+    },
+)
+def compute() -> None:
+    """Run jobs on a cluster, and bring their results home."""

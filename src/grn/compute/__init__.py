@@ -1,0 +1,1 @@
+"""Heavy work, here or on a cluster: shipped, queued, followed, brought home."""

@@ -1,0 +1,68 @@
+"""An environment that is made on the cluster from a lock file, once."""
+
+from __future__ import annotations
+
+import os
+import sys
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from grn.compute.bundle import Bundle
+from grn.compute.clusters import Cluster
+from grn.compute.connection import Connection
+from grn.compute.runs import look_up
+from grn.compute.submission import submit
+from grn.kit.errors import ClusterError
+from tests.compute.test_runs import until
+
+METADATA = "Metadata-Version: 2.1\nName: tiny-thing\nVersion: 1.2\n"
+WHEEL = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+
+
+def write_wheel(folder: Path) -> None:
+    """A wheel of one module, as its specification has it."""
+    folder.mkdir(parents=True)
+    files = {
+        "tiny_thing.py": "VALUE = 42\n",
+        "tiny_thing-1.2.dist-info/METADATA": METADATA,
+        "tiny_thing-1.2.dist-info/WHEEL": WHEEL,
+    }
+    with zipfile.ZipFile(folder / "tiny_thing-1.2-py3-none-any.whl", "w") as wheel:
+        for name, text in files.items():
+            wheel.writestr(name, text)
+        wheel.writestr("tiny_thing-1.2.dist-info/RECORD", "".join(f"{name},,\n" for name in files))
+
+
+def test_a_lock_file_becomes_an_environment_once(
+    cluster: Cluster, connection: Connection, bundle: Callable[..., Bundle], tmp_path: Path
+) -> None:
+    """The command finds the packages of the lock, from wheels that were sent.
+
+    A lock that cannot be met is refused before anything is queued, and leaves no half of an environment.
+    """
+    cluster = replace(cluster, python=sys.executable)
+    write_wheel(tmp_path / "sent" / "wheels")
+    (tmp_path / "sent" / "lock.txt").write_text("tiny-thing==1.3\n")
+    fields = {
+        "lock": "lock.txt",
+        "wheels": "wheels",
+        "command": "python -c 'import tiny_thing as t; print(t.VALUE)'",
+    }
+    if os.environ.get("GRN_NIGHTLY"):
+        bad = bundle("", **fields)
+        with pytest.raises(ClusterError, match=r"environment cannot be made.*tiny-thing==1\.3"):
+            submit(connection, cluster, bad)
+        assert look_up(connection, cluster, [bad.run]) == ()
+    (tmp_path / "sent" / "lock.txt").write_text("tiny-thing==1.2\n")
+    good = bundle("", **fields)
+    run = until(connection, cluster, submit(connection, cluster, good).run, ("done", "failed"))
+    folder = Path(cluster.folder)
+    assert (folder / "runs" / run.name / "tasks" / "0" / "log").read_text() == "42\n"
+    assert [path.name for path in (folder / "envs").iterdir() if path.is_dir()] == [good.environment]
+    made = (folder / "envs" / str(good.environment) / "ready").stat().st_mtime_ns
+    submit(connection, cluster, bundle("", **{**fields, "variables": {"A": "1"}}))
+    assert (folder / "envs" / str(good.environment) / "ready").stat().st_mtime_ns == made
