@@ -125,7 +125,16 @@ def test_what_is_not_finished_or_not_whole_is_not_certified(book: Ledger, key: S
         certify(book, run, key)
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"claims": 1, "public_key": "", "signature": ""}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"claims": 1, "public_key": "", "signature": ""}',
+        '{"claims": {"run": "a", "run": "b"}, "public_key": "", "signature": ""}',
+    ],
+)
 def test_other_files_are_no_certificates(content: str, tmp_path: Path) -> None:
     """Wrong usage, not a broken signature."""
     path = tmp_path / "file"

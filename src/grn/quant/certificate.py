@@ -99,7 +99,7 @@ def read_certificate(path: Path) -> Certificate:
         The file cannot be read or is none.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
         claims, public, signature = (content[k] for k in ("claims", "public_key", "signature"))
         if not (isinstance(claims, dict) and isinstance(public, str) and isinstance(signature, str)):
             raise TypeError
@@ -110,6 +110,13 @@ def read_certificate(path: Path) -> Certificate:
             "this is no certificate", seen=str(path), hint="grn quant certify RUN writes one"
         ) from None
     return Certificate(claims, public, signature)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of its members; a name that stands twice would be read differently by others."""
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise ValueError
+    return dict(pairs)
 
 
 def _claims(ledger: Ledger, entry: Invocation) -> dict[str, Any]:
