@@ -36,6 +36,9 @@ from grn.cli.lazy import LazyCommand, LazyGroup
         "import": LazyCommand(
             "grn.cli.llm.import_:import_calls", "Read calls of the past: transcripts of agents, usage exports"
         ),
+        "reprice": LazyCommand(
+            "grn.cli.llm.reprice:reprice", "Price calls of the past under other caches, models and batches"
+        ),
         "spend": LazyCommand("grn.cli.llm.spend:spend", "Show what calls have cost"),
         "budget": LazyCommand("grn.cli.llm.budget:budget", "Show or set what may be spent in a month"),
         "tape": LazyCommand("grn.cli.llm.tape:tape", "List recorded calls, or move them between machines"),

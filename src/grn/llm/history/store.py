@@ -121,8 +121,10 @@ class History:
         """List calls, the oldest first."""
         rows = self._newest("ident, source, made_ms, model, session, project, tokens, kind", since_ms)
         return [
-            PastCall(*row[:6], Usage.from_plain(json.loads(row[6])), row[7])  # type: ignore[arg-type]
-            for row in rows
+            PastCall(
+                ident, source, made_ms, model, session, project, Usage.from_plain(json.loads(tokens)), kind
+            )
+            for ident, source, made_ms, model, session, project, tokens, kind in rows
         ]
 
     def rows(self, *, since_ms: int = 0) -> list[CallRow]:
