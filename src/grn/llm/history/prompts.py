@@ -70,7 +70,7 @@ def prompts_of(calls: Iterable[PastCall]) -> list[tuple[PastCall | None, Prompt]
             heads[(call.source, call.model)] = pieces
         lines[call.session] = pieces
         made.append((call, call.at_ms, call.model, pieces))
-    return [(call, _prompt(call, *of)) for call, *of in made]
+    return [(call, _prompt(call, at_ms, model, pieces)) for call, at_ms, model, pieces in made]
 
 
 def _prompt(call: PastCall | None, at_ms: int, model: str, pieces: list[_Piece]) -> Prompt:
