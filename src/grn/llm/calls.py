@@ -207,6 +207,14 @@ class Caller:
         most = model.price.bound_pusd(size.most, output)
         return Quote(model, resolved.notice, size.most, size.about, most, about)
 
+    def recorded(self, ask: Ask) -> Record | None:
+        """Find a call on the tape without making it; ``None`` where it is not, or there is no tape."""
+        name = lifecycle.full_name(ask.model)
+        provider = lifecycle.provider_of(name)
+        if self._tape is None or provider is None:
+            return None
+        return self._tape.find(key_of(canonical(provider, replace(ask, model=name))))
+
     def stream(self, ask: Ask, terms: Terms | None = None) -> Iterator[Event]:
         """Make a call and give its events as they come; closing the iterator ends the call, and it is billed.
 

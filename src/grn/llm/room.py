@@ -43,6 +43,16 @@ def conversation_dir(*, replayed: bool = False) -> Path:
     return llm_dir() / "conversation" / "replayed" if replayed else llm_dir() / "conversation"
 
 
+def indexes_dir() -> Path:
+    """Folder of the indexes of documents and code: their vectors may have been paid for."""
+    return llm_dir() / "indexes"
+
+
+def later_dir() -> Path:
+    """Folder of the questions that can wait."""
+    return llm_dir() / "later"
+
+
 def caches_dir() -> Path:
     """Folder of notes on prompts that providers keep."""
     return llm_dir() / "caches"

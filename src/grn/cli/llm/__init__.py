@@ -14,6 +14,11 @@ from grn.cli.lazy import LazyCommand, LazyGroup
         "batch": LazyCommand(
             "grn.cli.llm.batch:batch", "Ask many questions at once, within a day and at a lower price"
         ),
+        "later": LazyCommand("grn.cli.llm.later:later", "See, hand in and collect questions that can wait"),
+        "cascade": LazyCommand(
+            "grn.cli.llm.cascade:cascade",
+            "Ask the cheapest model first, the next one only when a check fails",
+        ),
         "cache": LazyCommand("grn.cli.llm.cache:cache", "Have a provider keep a long prompt"),
         "refactor": LazyCommand(
             "grn.cli.llm.refactor:refactor", "Propose a change to FILES that passes a check"
@@ -29,6 +34,10 @@ from grn.cli.lazy import LazyCommand, LazyGroup
         ),
         "pack": LazyCommand(
             "grn.cli.llm.pack:pack", "Pack what of the folder PATH answers QUERY, for a model to read"
+        ),
+        "index": LazyCommand("grn.cli.llm.index:index", "Make folders and files searchable"),
+        "search": LazyCommand(
+            "grn.cli.llm.search:search", "Search an index by words and by meaning, with file and line or page"
         ),
         "squeeze": LazyCommand(
             "grn.cli.llm.squeeze:squeeze", "Write FILE, or what is piped in, with fewer tokens"

@@ -26,8 +26,8 @@ def say(text: str) -> None:
     click.echo(text, nl=not text.endswith("\n"))
 
 
-def write_answer(events: list[Event]) -> None:
-    """Write a whole answer as JSON."""
+def write_answer(events: list[Event], citations: dict[str, tuple[str, ...]] | None = None) -> None:
+    """Write a whole answer as JSON, where passages were given with its citations."""
     from grn.llm.events import Finished, ThinkingDelta
 
     end = next((event for event in events if isinstance(event, Finished)), None)
@@ -39,6 +39,7 @@ def write_answer(events: list[Event]) -> None:
             "model": end.served if end else None,
             "reason": end.reason if end else None,
             "usage": end.usage.plain() if end else None,
+            **({} if citations is None else {"citations": citations}),
         }
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from grn.cli.llm.answer import answer_text, notify, say, say_stats, show_quote, write_answer
-from grn.cli.llm.options import read_tape, read_terms, tape_options, terms_options
+from grn.cli.llm.docs import Docs, docs_options, with_docs
+from grn.cli.llm.options import read_schema, read_tape, read_terms, tape_options, terms_options
 from grn.cli.llm.stdin import read_piped_parts
 from grn.cli.output import json_option
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from grn.llm.request import Cached, Request
 
 _DEFAULT_MODEL = "claude-sonnet-5-5"
-_SCHEMA_HINT = 'for example {"type": "object", "properties": {"year": {"type": "integer"}}}'
 
 
 @click.command()
@@ -51,6 +50,7 @@ _SCHEMA_HINT = 'for example {"type": "object", "properties": {"year": {"type": "
 @click.option("--effort", type=click.Choice(["low", "medium", "high"]), help="How hard to think.")
 @click.option("--cache", type=click.Choice(["5m", "1h"]), help="Mark the prompt for the provider's cache.")
 @click.option("--cached", metavar="NAME", help="Ask about what lies in the cache: grn llm cache add.")
+@docs_options
 @click.option("--stream/--no-stream", default=True, show_default=True, help="Print the answer as it comes.")
 @terms_options
 @tape_options
@@ -64,6 +64,7 @@ _SCHEMA_HINT = 'for example {"type": "object", "properties": {"year": {"type": "
 )
 @click.option("--stats", is_flag=True, help="Say on stderr what it used, cost and took.")
 @click.option("--dry-run", is_flag=True, help="Show tokens and price; send nothing.")
+@click.option("--later", is_flag=True, help="Keep it for a batch at a lower price: grn llm later.")
 @json_option
 def ask(words: tuple[str, ...], **options: Any) -> int:
     """Ask a language model.
@@ -73,16 +74,23 @@ def ask(words: tuple[str, ...], **options: Any) -> int:
     \b
     grn ask "why is the sky blue?" --model local
     git diff | grn ask "review this" --max-cost 0.05
+    grn ask --with-docs "what is the standard error of a Sharpe ratio?"
     """  # fmt: skip  # noqa: D301  # a real backspace is click's mark of lines to leave alone
     from grn.llm.room import open_caller
 
     tape, mode = read_tape(options)
     request, terms = _request(words, options, replayed=mode == "replay"), read_terms(options)
     with open_caller(tape=tape, mode=mode, timeout_s=options["timeout_s"], notify=notify) as caller:
-        return _run(caller, request, terms, options)
+        docs = None
+        if options["with_docs"]:
+            docs = with_docs(caller, request, " ".join(words), terms, options)
+            request = docs.request
+        if options["later"]:
+            return _put_off(caller, request, terms)
+        return _run(caller, request, terms, options, docs)
 
 
-def _run(caller: Caller, request: Request, terms: Terms, options: dict[str, Any]) -> int:
+def _run(caller: Caller, request: Request, terms: Terms, options: dict[str, Any], docs: Docs | None) -> int:
     from grn.kit.errors import ExitCode
     from grn.llm.events import Finished
 
@@ -91,8 +99,9 @@ def _run(caller: Caller, request: Request, terms: Terms, options: dict[str, Any]
         return ExitCode.DONE
     events = _answer(caller, request, terms, aloud=options["stream"] and not options["as_json"])
     end = next((event for event in events if isinstance(event, Finished)), None)
+    cited = docs.check(answer_text(events)) if docs else None
     if options["as_json"]:
-        write_answer(events)
+        write_answer(events, {"given": cited.given, "unknown": cited.unknown} if cited else None)
     elif not options["stream"]:
         say(answer_text(events))
     if not options["private"]:  # after the answer is out: a full disk must not lose what was paid for
@@ -105,6 +114,28 @@ def _run(caller: Caller, request: Request, terms: Terms, options: dict[str, Any]
     if reason == "refused":
         notify("the model refused to answer")
         return ExitCode.NO
+    return ExitCode.DONE
+
+
+def _put_off(caller: Caller, request: Request, terms: Terms) -> int:
+    """Keep a question for a batch; what cannot be sent as one is told now and not tomorrow."""
+    from grn.kit.clock import SystemClock
+    from grn.kit.errors import ExitCode, UsageError
+    from grn.llm.later import put_off
+    from grn.llm.room import later_dir
+
+    if caller.mode != "live":
+        raise UsageError(
+            "answers of batches are not on tapes", seen=caller.mode, hint="--later without a tape"
+        )
+    if terms.private:
+        raise UsageError("a question that waits is kept on this disk", seen="--private", hint="ask it now")
+    if caller.served(request.model).batch_price is None:
+        raise UsageError(
+            "no price for batches is known", seen=request.model, hint="grn llm models lists them"
+        )
+    say(put_off(later_dir(), request, terms.project, SystemClock().now_ns()))
+    notify("kept; grn llm later --send hands in all that waits")
     return ExitCode.DONE
 
 
@@ -137,7 +168,7 @@ def _request(words: tuple[str, ...], options: dict[str, Any], *, replayed: bool)
         system=options["system"] or template.system or (before.system if before else None),
         max_tokens=options["max_tokens"] or template.max_tokens or (256 if model == "local" else 4096),
         temperature=options["temperature"],
-        schema=_schema(options["schema_text"]),
+        schema=read_schema(options["schema_text"]),
         effort=options["effort"],
         cache=options["cache"],
         cached=cached,
@@ -154,23 +185,6 @@ def _cached(options: dict[str, Any], before: Conversation | None, *, replayed: b
 
     # An answer on a tape outlives the cache that it was made with.
     return find(caches_dir(), name, 0 if replayed else SystemClock().now_ns())
-
-
-def _schema(text: str | None) -> dict[str, Any] | None:
-    from grn.kit.errors import UsageError
-
-    if text is None:
-        return None
-    try:
-        given = text.lstrip().startswith(("{", "["))
-        read = json.loads(text if given else Path(text).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            "--json-schema is neither JSON nor a file with it", seen=str(error), hint=_SCHEMA_HINT
-        ) from error
-    if not isinstance(read, dict):
-        raise UsageError("a JSON Schema is an object", seen=text, hint=_SCHEMA_HINT)
-    return read
 
 
 def _answer(caller: Caller, request: Request, terms: Terms, *, aloud: bool) -> list[Event]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
+_SCHEMA_HINT = 'for example {"type": "object", "properties": {"year": {"type": "integer"}}}'
 _TERMS = (
     click.option("--max-cost", help="Refuse if it may cost more, in dollars: 0.05."),
     click.option("--over-budget", is_flag=True, help="Let this once pass the month's budget."),
@@ -82,3 +85,45 @@ def read_tape(options: Mapping[str, Any]) -> tuple[str | None, Mode]:
         seen = ", ".join(f"--{mode}" for _, mode in named)
         raise UsageError("a call has one tape", seen=seen, hint="one of --record, --replay, --refresh")
     return named[0] if named else tape_of_environment()
+
+
+def read_tokens(text: str) -> int:
+    """Read a number of tokens: ``8000``, or ``8k``.
+
+    Raises
+    ------
+    UsageError
+        It is none.
+    """
+    from grn.kit.errors import UsageError
+
+    number = text.strip().lower()
+    times = 1000 if number.endswith("k") else 1
+    number = number.removesuffix("k")
+    if not (number.isascii() and number.isdigit() and 0 < int(number) * times <= 10**8):
+        raise UsageError("this is no number of tokens", seen=text, hint="for example 8000, or 8k")
+    return int(number) * times
+
+
+def read_schema(text: str | None) -> dict[str, Any] | None:
+    """Read a JSON Schema: as it is, or a file with it.
+
+    Raises
+    ------
+    UsageError
+        It is none.
+    """
+    from grn.kit.errors import UsageError
+
+    if text is None:
+        return None
+    try:
+        given = text.lstrip().startswith(("{", "["))
+        read = json.loads(text if given else Path(text).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            "--json-schema is neither JSON nor a file with it", seen=str(error), hint=_SCHEMA_HINT
+        ) from error
+    if not isinstance(read, dict):
+        raise UsageError("a JSON Schema is an object", seen=text, hint=_SCHEMA_HINT)
+    return read

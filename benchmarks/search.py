@@ -1,0 +1,249 @@
+"""Search: does a docstring find its function, by words, by vectors and by both; and how quick is it.
+
+    python -m benchmarks.search [--folder FOLDER] [--which held_out|tuned] [--no-speed]
+
+For each installed package its sources are copied without any docstring (module, class and function; line
+numbers stay), and indexed as ``grn llm index`` does. A query is the first paragraph of the docstring of a
+function or method; gold is that function. Left out are docstrings of fewer than four words, of functions
+without another statement, and paragraphs that are said of several functions. Weights were chosen on the
+packages ``TUNED``; reported are ``HELD_OUT``. Both were named by their size, before anything was searched in
+them. No source or docstring of a package is kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib.util
+import sqlite3
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.measure import describe_code, describe_machine, write_result
+from grn.kit.versions import package_version
+from grn.llm.library.index import Index, Placed, open_index
+from grn.llm.library.search import Found, Way, search
+from grn.llm.library.vectors import Here, embed
+
+TUNED = ("babel", "dateutil", "fsspec", "httpx", "jinja2", "traitlets", "websockets")
+HELD_OUT = ("alembic", "click", "joblib", "pypdf", "rich", "seaborn")
+DISTRIBUTIONS = {"dateutil": "python-dateutil"}
+WAYS: tuple[Way, ...] = ("words", "vectors", "hybrid")
+_MOST = 250  # queries of a package, drawn with a seed
+_FEWEST_WORDS = 4
+_SEED = 8
+
+
+@dataclass(frozen=True)
+class Query:
+    """The first paragraph of a docstring; the file and lines of its function."""
+
+    text: str
+    path: str
+    first: int
+    last: int
+
+    def is_met_by(self, placed: Placed) -> bool:
+        """Whether a passage is the function, or a window of it."""
+        here = placed.name == self.path
+        return here and self.first <= placed.passage.first and placed.passage.last <= self.last
+
+
+def sources_of(package: str) -> Path:
+    """Find where a package lies."""
+    found = importlib.util.find_spec(package)
+    if found is None or found.origin is None:
+        raise SystemExit(f"{package} is not installed: pip install -e '.[dev,peers]' -c constraints.txt")
+    return Path(found.origin).parent
+
+
+def strip(package: str, to: Path) -> list[Query]:
+    """Copy a package's sources without docstrings; returns what its docstrings ask for."""
+    root = sources_of(package)
+    found: list[Query] = []
+    for file in sorted(root.rglob("*.py")):
+        name = (Path(package) / file.relative_to(root)).as_posix()
+        text = file.read_text(encoding="utf-8", errors="replace")
+        try:
+            tree = ast.parse(text)
+        except SyntaxError:
+            continue
+        lines = text.splitlines()
+        found += _queries(tree, name)
+        for first, last in _docstrings(tree):
+            lines[first - 1 : last] = [""] * (last - first + 1)
+        copy = to / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    said = Counter(query.text for query in found)
+    once = [query for query in found if said[query.text] == 1]
+    rng = np.random.default_rng(_SEED)
+    chosen = sorted(rng.permutation(len(once))[:_MOST].tolist())
+    return [once[at] for at in chosen]
+
+
+def _docstrings(tree: ast.Module) -> Iterator[tuple[int, int]]:
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in ast.walk(tree):
+        if isinstance(node, kinds) and ast.get_docstring(node, clean=False) is not None:
+            first = node.body[0]
+            if isinstance(node, ast.Module) or first.lineno > node.lineno:
+                yield first.lineno, first.end_lineno or first.lineno
+
+
+def _queries(tree: ast.Module, name: str) -> Iterator[Query]:
+    todo: list[ast.Module | ast.ClassDef] = [tree]
+    while todo:
+        for node in todo.pop().body:
+            if isinstance(node, ast.ClassDef):
+                todo.append(node)
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                said = ast.get_docstring(node)
+                words = " ".join((said or "").split("\n\n")[0].split())
+                if len(words.split()) >= _FEWEST_WORDS and len(node.body) > 1:
+                    first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
+                    yield Query(words, name, first, node.end_lineno or first)
+
+
+def evaluate(index: Index, queries: list[Query], encoder: Here) -> dict[str, dict[str, float]]:
+    """Recall of the first ten, and the mean reciprocal rank within the first hundred, by each way."""
+    ranks: dict[Way, list[int]] = {way: [] for way in WAYS}
+    for query in queries:
+        vector = encoder.query(query.text)
+        for way in WAYS:
+            found = search(index, query.text, vector, encoder.model, limit=100, way=way)
+            ranks[way].append(_rank(found, query))
+    return {
+        way: {
+            "recall_at_10": round(float(np.mean([0 < rank <= 10 for rank in some])), 4),
+            "mrr": round(float(np.mean([1 / rank if rank else 0.0 for rank in some])), 4),
+        }
+        for way, some in ranks.items()
+    }
+
+
+def _rank(found: list[Found], query: Query) -> int:
+    return next((rank for rank, one in enumerate(found, 1) if query.is_met_by(one.placed)), 0)
+
+
+def run(packages: tuple[str, ...], folder: Path) -> dict[str, object]:
+    """Index and ask every package."""
+    encoder = Here("local")
+    rows: list[dict[str, object]] = []
+    for package in packages:
+        sources = folder / "sources" / package
+        queries = strip(package, sources)
+        with open_index(package, folder / "indexes") as index:
+            index.add(sources / package)
+            began = time.perf_counter()
+            index.follow()
+            read_s = time.perf_counter() - began
+            made = embed(index, encoder)
+            embed_s = time.perf_counter() - began - read_s
+            found = evaluate(index, queries, encoder)
+            passages = index.counts()["passages"]
+        version = package_version(DISTRIBUTIONS.get(package, package))
+        sizes = {"passages": passages, "queries": len(queries), "vectors_made": made}
+        seconds = {"read_s": round(read_s, 2), "embed_s": round(embed_s, 1)}
+        rows.append({"package": package, "version": version, **sizes, **seconds, **found})
+        print(package, version, passages, "passages", len(queries), "queries", found)
+    means = {way: _mean([row[way] for row in rows]) for way in WAYS}  # type: ignore[misc]
+    print("mean over packages", means)
+    return {"packages": rows, "mean_over_packages": means}
+
+
+def _mean(rows: list[dict[str, float]]) -> dict[str, float]:
+    return {name: round(float(np.mean([row[name] for row in rows])), 4) for name in rows[0]}
+
+
+def speed(n_passages: int = 100_000, n_dimensions: int = 384) -> dict[str, object]:
+    """Time a question's vector against many: vectors as they lie in SQLite with NumPy, and sqlite-vec."""
+    rng = np.random.default_rng(_SEED)
+    vectors = rng.standard_normal((n_passages, n_dimensions), dtype=np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    asked = vectors[7]
+    with tempfile.TemporaryDirectory() as folder:
+        connection = sqlite3.connect(Path(folder) / "ours.sqlite3")
+        connection.execute("CREATE TABLE vectors (id INTEGER PRIMARY KEY, vector BLOB)")
+        connection.executemany(
+            "INSERT INTO vectors VALUES (?, ?)", ((at, row.tobytes()) for at, row in enumerate(vectors))
+        )
+        connection.commit()
+
+        def ours() -> list[int]:
+            rows = connection.execute("SELECT id, vector FROM vectors ORDER BY id").fetchall()
+            matrix = np.frombuffer(b"".join(row[1] for row in rows), "<f4").reshape(len(rows), -1)
+            scores = matrix @ asked
+            return [rows[at][0] for at in np.lexsort((np.arange(len(rows)), -scores))[:10]]
+
+        times = {"numpy_over_sqlite_s": _median_s(ours)}
+        best = ours()
+        connection.close()
+        try:
+            import sqlite_vec
+        except ImportError:
+            return {
+                "passages": n_passages,
+                "dimensions": n_dimensions,
+                **times,
+                "sqlite_vec": "not installed",
+            }
+        other = sqlite3.connect(Path(folder) / "theirs.sqlite3")
+        other.enable_load_extension(True)
+        sqlite_vec.load(other)
+        other.execute(
+            f"CREATE VIRTUAL TABLE v USING vec0(vector float[{n_dimensions}] distance_metric=cosine)"
+        )
+        other.executemany(
+            "INSERT INTO v (rowid, vector) VALUES (?, ?)",
+            ((at, row.tobytes()) for at, row in enumerate(vectors)),
+        )
+        other.commit()
+
+        def theirs() -> list[int]:
+            query = "SELECT rowid FROM v WHERE vector MATCH ? AND k = 10 ORDER BY distance"
+            return [row[0] for row in other.execute(query, (asked.tobytes(),))]
+
+        times["sqlite_vec_s"] = _median_s(theirs)
+        same = theirs() == best
+        other.close()
+    return {"passages": n_passages, "dimensions": n_dimensions, **times, "same_ten": same,
+            "sqlite_vec": package_version("sqlite-vec")}  # fmt: skip
+
+
+def _median_s(function: object, times: int = 5) -> float:
+    taken = []
+    for _ in range(times):
+        began = time.perf_counter()
+        function()  # type: ignore[operator]
+        taken.append(time.perf_counter() - began)
+    return round(float(np.median(taken)), 4)
+
+
+def main() -> None:
+    """Run it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, help="keep sources and indexes here, and go on there")
+    parser.add_argument("--which", choices=["held_out", "tuned"], default="held_out")
+    parser.add_argument("--no-speed", action="store_true")
+    options = parser.parse_args()
+    packages = HELD_OUT if options.which == "held_out" else TUNED
+    with tempfile.TemporaryDirectory() as temporary:
+        found = run(packages, options.folder or Path(temporary))
+    if options.which == "tuned":
+        return
+    if not options.no_speed:
+        found["speed"] = speed()
+        print(found["speed"])
+    write_result("search", {"machine": describe_machine(), "code": describe_code(),
+                            "command": "python -m benchmarks.search", **found})  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grn.kit.errors import LedgerError, UsageError
+from grn.llm.library.index import Index, names_of, open_index
+from grn.llm.library.search import search
+from grn.llm.tokens.pack.words import parts
+from tests.llm.library.papers import write_papers
+
+FILES = st.dictionaries(
+    st.sampled_from(["a.md", "b.py", "c.txt", "sub/d.md"]),
+    st.sampled_from(["", "# One\n\nalpha\n", "def alpha():\n    return beta\n", "alpha\nbeta\n" * 40]),
+)
+
+
+def dump(index: Index) -> list[tuple[object, ...]]:
+    """Everything that a search can see, without numbers of rows."""
+    query = "SELECT path, name, title, text, unit, first, last, code, content FROM passages ORDER BY path, id"
+    rows = index._connection.execute(query).fetchall()
+    found = [
+        (row[0], row[1]) for row in index._connection.execute("SELECT path, key FROM works ORDER BY path")
+    ]
+    words = [
+        [index.passages([ident])[ident].cite for ident, _ in index.words((word,), (1.0, 1.0, 1.0), 99)]
+        for word in ("alpha", "beta", "sharp")
+    ]
+    return [*rows, *found, *((tuple(sorted(one)),) for one in words)]
+
+
+def test_a_library_is_read(tmp_path: Path) -> None:
+    """Every kind of document, papers with their keys; no secrets, and what cannot be read with its reason."""
+    write_papers(tmp_path / "papers")
+    (tmp_path / "papers" / "bad.pdf").write_bytes(b"%PDF-1.4 no")
+    with open_index("docs", tmp_path / "indexes") as index:
+        index.add(tmp_path / "papers")
+        done = index.follow()
+        assert (done.read, done.gone) == (8, 0)
+        ((path, why),) = done.faults
+        assert path.endswith("bad.pdf")
+        assert "no PDF that can be read" in why
+        assert index.counts() == {"files": 7, "passages": 10, "papers": 2}
+        assert {Path(path).name: work.key for path, work in index.papers()} == {
+            "2104.00001v2.pdf": "crash2021",
+            "sharpe.pdf": "lo2002",
+        }
+        cites = {placed.cite for placed in index.passages(range(1, 20)).values()}
+        assert cites == {
+            "lo2002 p. 1", "lo2002 p. 2", "crash2021 p. 1", "papers/page.html:3", "papers/notes.md:1",
+            "papers/notes.md:5", "papers/work.ipynb cell 1", "papers/work.ipynb cell 2", "papers/money.py:1",
+        }  # fmt: skip
+        assert index.keys() == {"lo2002", "bailey2014", "crash2021", "named"}
+        assert index.follow().read == 0
+    assert names_of(tmp_path / "indexes") == ["docs"]
+
+
+@given(st.lists(FILES, min_size=1, max_size=4))
+def test_following_is_reading_anew(
+    tmp_path_factory: pytest.TempPathFactory, states: list[dict[str, str]]
+) -> None:
+    """After any edits an index that followed them is one that was made of the last state."""
+    tmp_path = tmp_path_factory.mktemp("follow")
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    with open_index("old", tmp_path) as index:
+        index.add(folder)
+        for number, files in enumerate(states):
+            for path in [path for path in folder.rglob("*") if path.is_file()]:
+                path.unlink()
+            for name, text in files.items():
+                (folder / name).parent.mkdir(exist_ok=True)
+                (folder / name).write_text(text)
+                os.utime(folder / name, ns=(number * 10**9, number * 10**9))
+            index.follow()
+        followed = dump(index)
+    with open_index("new", tmp_path) as index:
+        index.add(folder)
+        index.follow()
+        assert dump(index) == followed
+
+
+def test_a_killed_run_goes_on(tmp_path: Path) -> None:
+    """Killed while it reads, it leaves whole files; the next run reads the rest, to the same result."""
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    for number in range(12):
+        (folder / f"{number:02}.md").write_text(f"# Part {number}\n\nalpha {number}\n")
+    code = (
+        "import os, sys\nfrom pathlib import Path\nfrom grn.llm.library.index import open_index\n"
+        "def tell(done, every):\n    if done == 7: os._exit(9)\n"
+        "with open_index('docs', Path(sys.argv[1])) as index:\n"
+        "    index.add(Path(sys.argv[2])); index.follow(tell)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code, str(tmp_path), str(folder)], check=False)
+    assert ran.returncode == 9
+    with open_index("docs", tmp_path) as index:
+        assert index.counts()["files"] == 7
+        assert index.follow().read == 5
+        resumed = dump(index)
+    with open_index("whole", tmp_path) as index:
+        index.add(folder)
+        index.follow()
+        assert dump(index) == resumed
+
+
+def test_keys_in_texts_are_masked(tmp_path: Path) -> None:
+    """What looks like a provider's key is not kept, in no column of the file."""
+    (tmp_path / "a.md").write_text("the key is sk-ant-api03-planted-secret-planted-secret, keep it\n")
+    with open_index("docs", tmp_path / "indexes") as index:
+        index.add(tmp_path / "a.md")
+        index.follow()
+        assert index.passages([1])[1].passage.text == "the key is [key], keep it"
+        assert index.passages([1])[1].name == "a.md"
+    assert b"planted" not in (tmp_path / "indexes" / "docs.sqlite3").read_bytes()
+
+
+def test_sources_come_and_go(tmp_path: Path) -> None:
+    """A source that is removed takes its passages and vectors along; what is not there is an error."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.md").write_text(f"alpha {name}")
+    with open_index("docs", tmp_path / "indexes") as index:
+        index.add(tmp_path / "a")
+        index.add(tmp_path / "b")
+        index.follow()
+        index.keep("local", [(content, [1.0, 0.0]) for content, _ in index.missing("local")])
+        assert len(index.vectors("local")[0]) == 2
+        index.remove(tmp_path / "a")
+        assert index.follow().gone == 1
+        assert len(index.vectors("local")[0]) == 1
+        assert [found.placed.name for found in search(index, "alpha", None, None)] == ["b/x.md"]
+        with pytest.raises(UsageError, match="not followed"):
+            index.remove(tmp_path / "a")
+        with pytest.raises(UsageError, match="no such"):
+            index.add(tmp_path / "none")
+    with pytest.raises(UsageError, match="no name"), open_index("../x", tmp_path):
+        pass
+
+
+def test_a_file_of_another_program_is_left_alone(tmp_path: Path) -> None:
+    """It may hold vectors that were paid for: it is neither used nor removed."""
+    other = sqlite3.connect(tmp_path / "docs.sqlite3")
+    other.execute("CREATE TABLE t (x)")
+    other.close()
+    before = (tmp_path / "docs.sqlite3").read_bytes()
+    with pytest.raises(LedgerError), open_index("docs", tmp_path):
+        pass
+    assert (tmp_path / "docs.sqlite3").read_bytes() == before
+    assert parts("alphaBeta") == ["alpha", "beta", "alphabeta"]
