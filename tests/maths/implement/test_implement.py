@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -140,7 +141,8 @@ def test_properties_hold_the_module_to_its_formula(tmp_path: Path, monkeypatch: 
     _, tests, picture, _ = write_files(made, tmp_path / "made_of_a_page.py")
     assert picture.read_text().count("<circle") > 300
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", tests.name]
-    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, text=True)
+    alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    ran = subprocess.run(command, cwd=tmp_path, env=alone, capture_output=True, check=False, text=True)
     assert ran.returncode == 0, ran.stdout
     monkeypatch.syspath_prepend(tmp_path)
     properties = importlib.import_module(tests.stem)

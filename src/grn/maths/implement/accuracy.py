@@ -81,7 +81,7 @@ def exact() -> Environment:
 
 def run_source(source: str, environment: Environment) -> None:
     """Run code that :mod:`grn.maths.implement.emit` wrote: arithmetic of names that were read."""
-    exec(compile(source, "<derivation>", "exec"), environment)  # noqa: S102 printed from a typed tree
+    exec(compile(source, "<derivation>", "exec", dont_inherit=True), environment)  # noqa: S102 printed from a typed tree
 
 
 def draw_points(

@@ -14,6 +14,7 @@ from grn.maths.implement.stable import MEANINGS
 from grn.maths.plain import print_tree
 from grn.maths.syntax import (
     Apply,
+    Bind,
     Call,
     Cases,
     Constant,
@@ -57,13 +58,13 @@ class Emitter:
         For mpmath; otherwise for NumPy.
     refer
         What stands for a named result and the arguments behind it; None for a name that is an argument.
-    differentiate
-        What stands for a derivative; None where none can.
+    limits
+        What stands for a derivative or a limit; None where nothing can.
     """
 
     exact: bool
     refer: Callable[[str, list[ast.expr]], ast.expr | None]
-    differentiate: Callable[[Derivative], ast.expr] | None = None
+    limits: Callable[[Derivative | Bind], ast.expr] | None = None
 
     def expression(self, tree: Tree) -> ast.expr:
         """The expression of a tree.
@@ -92,8 +93,8 @@ class Emitter:
                 if found is not None:
                     return found
                 raise BeyondError(f"no formula for {function}")
-            case Derivative() if self.differentiate is not None:
-                return self.differentiate(tree)
+            case Derivative() | Bind("limit") if self.limits is not None:
+                return self.limits(tree)
             case Cases(branches):
                 return self._cases(branches)
         raise BeyondError(f"no code for {print_tree(tree)}")

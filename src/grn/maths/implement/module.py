@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,7 +129,7 @@ def trace_of(made: Implemented, module: Path) -> dict[str, Any]:
     """What of the document each function computes."""
     document = made.derivation.checked.path
     return {
-        "document": document.name,
+        "document": Path(os.path.relpath(document, module.parent)).as_posix(),
         "document_sha256": sha256_hex(document.read_bytes()),
         "module": module.name,
         "module_sha256": sha256_hex(module_source(made).encode()),
