@@ -19,7 +19,7 @@ import sqlite3
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,13 +27,16 @@ import numpy as np
 
 from benchmarks.measure import describe_code, describe_machine, write_result
 from grn.kit.versions import package_version
+from grn.llm.library.follow import follow
 from grn.llm.library.index import Index, Placed, open_index
+from grn.llm.library.passages import read_text
 from grn.llm.library.search import Found, Way, search
 from grn.llm.library.vectors import Here, embed
 
 TUNED = ("babel", "dateutil", "fsspec", "httpx", "jinja2", "traitlets", "websockets")
 HELD_OUT = ("alembic", "click", "joblib", "pypdf", "rich", "seaborn")
 DISTRIBUTIONS = {"dateutil": "python-dateutil"}
+Answer = Callable[[], list[int]]
 WAYS: tuple[Way, ...] = ("words", "vectors", "hybrid")
 _MOST = 250  # queries of a package, drawn with a seed
 _FEWEST_WORDS = 4
@@ -142,7 +145,7 @@ def run(packages: tuple[str, ...], folder: Path) -> dict[str, object]:
         with open_index(package, folder / "indexes") as index:
             index.add(sources / package)
             began = time.perf_counter()
-            index.follow()
+            follow(index)
             read_s = time.perf_counter() - began
             made = embed(index, encoder)
             embed_s = time.perf_counter() - began - read_s
@@ -163,65 +166,89 @@ def _mean(rows: list[dict[str, float]]) -> dict[str, float]:
 
 
 def speed(n_passages: int = 100_000, n_dimensions: int = 384) -> dict[str, object]:
-    """Time a question's vector against many: vectors as they lie in SQLite with NumPy, and sqlite-vec."""
+    """Time a question's vector against many: as they lie in SQLite with NumPy, in DuckDB, and in sqlite-vec.
+
+    sqlite-vec is an extension that a Python has to be able to load; many are built without that.
+    """
     rng = np.random.default_rng(_SEED)
     vectors = rng.standard_normal((n_passages, n_dimensions), dtype=np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     asked = vectors[7]
+    rows = [(at, row.tobytes()) for at, row in enumerate(vectors)]
+    found: dict[str, object] = {"passages": n_passages, "dimensions": n_dimensions}
     with tempfile.TemporaryDirectory() as folder:
-        connection = sqlite3.connect(Path(folder) / "ours.sqlite3")
-        connection.execute("CREATE TABLE vectors (id INTEGER PRIMARY KEY, vector BLOB)")
-        connection.executemany(
-            "INSERT INTO vectors VALUES (?, ?)", ((at, row.tobytes()) for at, row in enumerate(vectors))
-        )
-        connection.commit()
-
-        def ours() -> list[int]:
-            rows = connection.execute("SELECT id, vector FROM vectors ORDER BY id").fetchall()
-            matrix = np.frombuffer(b"".join(row[1] for row in rows), "<f4").reshape(len(rows), -1)
-            scores = matrix @ asked
-            return [rows[at][0] for at in np.lexsort((np.arange(len(rows)), -scores))[:10]]
-
-        times = {"numpy_over_sqlite_s": _median_s(ours)}
-        best = ours()
-        connection.close()
-        try:
-            import sqlite_vec
-        except ImportError:
-            return {
-                "passages": n_passages,
-                "dimensions": n_dimensions,
-                **times,
-                "sqlite_vec": "not installed",
-            }
-        other = sqlite3.connect(Path(folder) / "theirs.sqlite3")
-        other.enable_load_extension(True)
-        sqlite_vec.load(other)
-        other.execute(
-            f"CREATE VIRTUAL TABLE v USING vec0(vector float[{n_dimensions}] distance_metric=cosine)"
-        )
-        other.executemany(
-            "INSERT INTO v (rowid, vector) VALUES (?, ?)",
-            ((at, row.tobytes()) for at, row in enumerate(vectors)),
-        )
-        other.commit()
-
-        def theirs() -> list[int]:
-            query = "SELECT rowid FROM v WHERE vector MATCH ? AND k = 10 ORDER BY distance"
-            return [row[0] for row in other.execute(query, (asked.tobytes(),))]
-
-        times["sqlite_vec_s"] = _median_s(theirs)
-        same = theirs() == best
-        other.close()
-    return {"passages": n_passages, "dimensions": n_dimensions, **times, "same_ten": same,
-            "sqlite_vec": package_version("sqlite-vec")}  # fmt: skip
+        ours = _numpy_over_sqlite(Path(folder) / "ours.sqlite3", rows, asked)
+        found["numpy_over_sqlite_s"] = _median_s(ours)
+        for name, make in (("duckdb", _duckdb), ("sqlite_vec", _sqlite_vec)):
+            try:
+                theirs = make(Path(folder) / name, vectors, asked)
+            except (ImportError, AttributeError) as error:
+                found[f"{name}_s"] = f"cannot be used: {error}"
+                continue
+            found[f"{name}_s"] = _median_s(theirs)
+            found[f"{name}_same_ten"] = theirs() == ours()
+    return {**found, **_encoding()}
 
 
-def _median_s(function: object, times: int = 5) -> float:
+def _numpy_over_sqlite(file: Path, rows: list[tuple[int, bytes]], asked: np.ndarray) -> Answer:
+    connection = sqlite3.connect(file)
+    connection.execute("CREATE TABLE vectors (id INTEGER PRIMARY KEY, vector BLOB)")
+    connection.executemany("INSERT INTO vectors VALUES (?, ?)", rows)
+    connection.commit()
+
+    def answer() -> list[int]:
+        read = connection.execute("SELECT id, vector FROM vectors ORDER BY id").fetchall()
+        matrix = np.frombuffer(b"".join(row[1] for row in read), "<f4").reshape(len(read), -1)
+        scores = matrix @ asked
+        return [read[at][0] for at in np.lexsort((np.arange(len(read)), -scores))[:10]]
+
+    return answer
+
+
+def _duckdb(file: Path, vectors: np.ndarray, asked: np.ndarray) -> Answer:
+    import duckdb
+    import pyarrow as pa
+
+    n, d = vectors.shape
+    table = pa.table({"id": np.arange(n), "v": pa.FixedSizeListArray.from_arrays(vectors.ravel(), d)})
+    connection = duckdb.connect(str(file))
+    connection.register("given", table)
+    connection.execute(f"CREATE TABLE vectors AS SELECT id, v::FLOAT[{d}] AS v FROM given")
+    query = f"SELECT id FROM vectors ORDER BY array_cosine_similarity(v, $1::FLOAT[{d}]) DESC, id LIMIT 10"
+    return lambda: [row[0] for row in connection.execute(query, [asked.tolist()]).fetchall()]
+
+
+def _sqlite_vec(file: Path, vectors: np.ndarray, asked: np.ndarray) -> Answer:
+    import sqlite_vec
+
+    connection = sqlite3.connect(file)
+    connection.enable_load_extension(True)
+    sqlite_vec.load(connection)
+    size = vectors.shape[1]
+    connection.execute(f"CREATE VIRTUAL TABLE v USING vec0(vector float[{size}] distance_metric=cosine)")
+    rows = ((at, row.tobytes()) for at, row in enumerate(vectors))
+    connection.executemany("INSERT INTO v (rowid, vector) VALUES (?, ?)", rows)
+    query = "SELECT rowid FROM v WHERE vector MATCH ? AND k = 10 ORDER BY distance"
+    return lambda: [row[0] for row in connection.execute(query, (asked.tobytes(),))]
+
+
+def _encoding(n_texts: int = 100) -> dict[str, object]:
+    """Time the local encoder on functions of the standard library."""
+    encoder = Here("local")
+    source = (Path(ast.__file__).parent / "argparse.py").read_text(encoding="utf-8")
+    texts = [one.text for one in read_text("argparse.py", source)][:n_texts]
+    encoder.query(texts[0])
+    began = time.perf_counter()
+    for text in texts:
+        encoder.query(text)
+    return {"encoded_per_s": round(len(texts) / (time.perf_counter() - began), 1)}
+
+
+def _median_s(function: Answer, times: int = 5) -> float:
     taken = []
     for _ in range(times):
         began = time.perf_counter()
-        function()  # type: ignore[operator]
+        function()
         taken.append(time.perf_counter() - began)
     return round(float(np.median(taken)), 4)
 

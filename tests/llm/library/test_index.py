@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grn.kit.errors import LedgerError, UsageError
+from grn.llm.library.follow import Followed, follow
 from grn.llm.library.index import Index, names_of, open_index
 from grn.llm.library.search import search
 from grn.llm.tokens.pack.words import parts
@@ -25,9 +26,9 @@ FILES = st.dictionaries(
 def dump(index: Index) -> list[tuple[object, ...]]:
     """Everything that a search can see, without numbers of rows."""
     query = "SELECT path, name, title, text, unit, first, last, code, content FROM passages ORDER BY path, id"
-    rows = index._connection.execute(query).fetchall()
+    rows = index.connection.execute(query).fetchall()
     found = [
-        (row[0], row[1]) for row in index._connection.execute("SELECT path, key FROM works ORDER BY path")
+        (row[0], row[1]) for row in index.connection.execute("SELECT path, key FROM works ORDER BY path")
     ]
     words = [
         [index.passages([ident])[ident].cite for ident, _ in index.words((word,), (1.0, 1.0, 1.0), 99)]
@@ -42,7 +43,7 @@ def test_a_library_is_read(tmp_path: Path) -> None:
     (tmp_path / "papers" / "bad.pdf").write_bytes(b"%PDF-1.4 no")
     with open_index("docs", tmp_path / "indexes") as index:
         index.add(tmp_path / "papers")
-        done = index.follow()
+        done = follow(index)
         assert (done.read, done.gone) == (8, 0)
         ((path, why),) = done.faults
         assert path.endswith("bad.pdf")
@@ -58,7 +59,7 @@ def test_a_library_is_read(tmp_path: Path) -> None:
             "papers/notes.md:5", "papers/work.ipynb cell 1", "papers/work.ipynb cell 2", "papers/money.py:1",
         }  # fmt: skip
         assert index.keys() == {"lo2002", "bailey2014", "crash2021", "named"}
-        assert index.follow().read == 0
+        assert follow(index).read == 0
     assert names_of(tmp_path / "indexes") == ["docs"]
 
 
@@ -79,11 +80,11 @@ def test_following_is_reading_anew(
                 (folder / name).parent.mkdir(exist_ok=True)
                 (folder / name).write_text(text)
                 os.utime(folder / name, ns=(number * 10**9, number * 10**9))
-            index.follow()
+            follow(index)
         followed = dump(index)
     with open_index("new", tmp_path) as index:
         index.add(folder)
-        index.follow()
+        follow(index)
         assert dump(index) == followed
 
 
@@ -95,19 +96,20 @@ def test_a_killed_run_goes_on(tmp_path: Path) -> None:
         (folder / f"{number:02}.md").write_text(f"# Part {number}\n\nalpha {number}\n")
     code = (
         "import os, sys\nfrom pathlib import Path\nfrom grn.llm.library.index import open_index\n"
+        "from grn.llm.library.follow import follow\n"
         "def tell(done, every):\n    if done == 7: os._exit(9)\n"
         "with open_index('docs', Path(sys.argv[1])) as index:\n"
-        "    index.add(Path(sys.argv[2])); index.follow(tell)\n"
+        "    index.add(Path(sys.argv[2])); follow(index, tell)\n"
     )
     ran = subprocess.run([sys.executable, "-c", code, str(tmp_path), str(folder)], check=False)
     assert ran.returncode == 9
     with open_index("docs", tmp_path) as index:
         assert index.counts()["files"] == 7
-        assert index.follow().read == 5
+        assert follow(index).read == 5
         resumed = dump(index)
     with open_index("whole", tmp_path) as index:
         index.add(folder)
-        index.follow()
+        follow(index)
         assert dump(index) == resumed
 
 
@@ -116,7 +118,7 @@ def test_keys_in_texts_are_masked(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("the key is sk-ant-api03-planted-secret-planted-secret, keep it\n")
     with open_index("docs", tmp_path / "indexes") as index:
         index.add(tmp_path / "a.md")
-        index.follow()
+        follow(index)
         assert index.passages([1])[1].passage.text == "the key is [key], keep it"
         assert index.passages([1])[1].name == "a.md"
     assert b"planted" not in (tmp_path / "indexes" / "docs.sqlite3").read_bytes()
@@ -130,11 +132,11 @@ def test_sources_come_and_go(tmp_path: Path) -> None:
     with open_index("docs", tmp_path / "indexes") as index:
         index.add(tmp_path / "a")
         index.add(tmp_path / "b")
-        index.follow()
+        follow(index)
         index.keep("local", [(content, [1.0, 0.0]) for content, _ in index.missing("local")])
         assert len(index.vectors("local")[0]) == 2
         index.remove(tmp_path / "a")
-        assert index.follow().gone == 1
+        assert follow(index).gone == 1
         assert len(index.vectors("local")[0]) == 1
         assert [found.placed.name for found in search(index, "alpha", None, None)] == ["b/x.md"]
         with pytest.raises(UsageError, match="not followed"):
@@ -143,6 +145,27 @@ def test_sources_come_and_go(tmp_path: Path) -> None:
             index.add(tmp_path / "none")
     with pytest.raises(UsageError, match="no name"), open_index("../x", tmp_path):
         pass
+
+
+def test_a_source_that_is_away_is_kept(tmp_path: Path) -> None:
+    """A disk that is not mounted takes no vectors along; odd names and files that vanish end nothing."""
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "a.md").write_text("alpha")
+    Path(os.fsdecode(os.fsencode(folder) + b"/\xff.md")).write_text("alpha")
+    (folder / "loop").symlink_to(folder)
+    (folder / "dangling.md").symlink_to(folder / "none")
+    with open_index("docs", tmp_path) as index:
+        index.add(folder)
+        assert follow(index).read == 1
+        folder.rename(tmp_path / "away")
+        done = follow(index)
+        assert (done.read, done.gone, index.counts()["passages"]) == (0, 0, 1)
+        assert done.faults[0][1].startswith("is not there")
+        (tmp_path / "away").rename(folder)
+        assert follow(index) == Followed(0, 0, ())
+        many = " ".join(f"w{at}x" for at in range(3_000))
+        assert search(index, f"alpha {many}", None, None)[0].placed.name == "docs/a.md"
 
 
 def test_a_file_of_another_program_is_left_alone(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from grn.kit.errors import BudgetError, UsageError
 from grn.llm.calls import Caller, Terms
+from grn.llm.library.follow import follow
 from grn.llm.library.index import Index, open_index
 from grn.llm.library.retrieve import retrieve
 from grn.llm.library.search import by_vectors, fuse, search
@@ -28,7 +29,7 @@ def index(tmp_path: Path) -> Iterator[Index]:
     write_papers(tmp_path / "papers")
     with open_index("docs", tmp_path / "indexes") as opened:
         opened.add(tmp_path / "papers")
-        opened.follow()
+        follow(opened)
         yield opened
 
 

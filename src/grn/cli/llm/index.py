@@ -15,7 +15,8 @@ from grn.cli.output import json_option, write_facts, write_json
 from grn.kit.progress import Progress
 
 if TYPE_CHECKING:
-    from grn.llm.library.index import Followed, Index
+    from grn.llm.library.follow import Followed
+    from grn.llm.library.index import Index
 
 DEFAULT_INDEX = "docs"
 
@@ -42,6 +43,7 @@ def index(paths: tuple[Path, ...], name: str, forget: bool, dry_run: bool, **opt
     left out. It may be ended at any time and goes on there. Vectors are made on this machine, free, unless
     --model says otherwise.
     """
+    from grn.llm.library.follow import follow
     from grn.llm.library.index import open_index
     from grn.llm.room import indexes_dir, open_caller
 
@@ -57,7 +59,7 @@ def index(paths: tuple[Path, ...], name: str, forget: bool, dry_run: bool, **opt
             library.put("model", _known_model(options["model"]))
         model = library.setting("model") or "local"
         with _telling("reading", "files") as tell:
-            followed = library.follow(tell)
+            followed = follow(library, tell)
         made, price = _embed(library, model, caller, terms, dry_run=dry_run)
         _report(library, name, model, followed, made, price, as_json=options["as_json"])
 

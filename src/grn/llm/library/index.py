@@ -1,30 +1,21 @@
-"""The index of a library: passages and their words and vectors in one SQLite file, which follows its sources.
-
-A file is read when its size or time differs. Every file is its own transaction, every handful of vectors one:
-whoever kills the process loses what was not written, and the next run goes on there.
-"""
+"""The index of a library: sources, passages, their words and their vectors in one SQLite file."""
 
 from __future__ import annotations
 
 import os
 import re
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grn.kit.errors import UsageError
-from grn.kit.files import sha256_hex
 from grn.kit.migrations import apply_steps
 from grn.kit.sqlite import connect, explained, writing
-from grn.llm.keys import mask
-from grn.llm.library.bibliography import Paper, Work, match_papers, read_bibliography
-from grn.llm.library.pages import head_of
-from grn.llm.library.passages import Passage, Unreadable, read_passages
-from grn.llm.library.sources import files_of
-from grn.llm.tokens.pack.words import parts
+from grn.llm.library.bibliography import Work, read_bibliography
+from grn.llm.library.passages import Passage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,20 +78,11 @@ class Placed:
         return f"{self.name}:{self.passage.first}"
 
 
-@dataclass(frozen=True)
-class Followed:
-    """What following the sources came to: files read, files gone, files that could not be read and why."""
-
-    read: int
-    gone: int
-    faults: tuple[tuple[str, str], ...]
-
-
 class Index:
-    """An open index; see :func:`open_index`."""
+    """An open index; see :func:`open_index`. What is in it is written by :mod:`grn.llm.library.follow`."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+        self.connection = connection
 
     def add(self, source: Path) -> None:
         """Add a folder or a file to what is followed.
@@ -113,11 +95,11 @@ class Index:
         path = source.resolve()
         if not path.exists():
             raise UsageError("there is no such folder or file", seen=str(source))
-        with writing(self._connection):
-            self._connection.execute("INSERT OR IGNORE INTO sources VALUES (?)", (os.fspath(path),))
+        with writing(self.connection):
+            self.connection.execute("INSERT OR IGNORE INTO sources VALUES (?)", (os.fspath(path),))
 
     def remove(self, source: Path) -> None:
-        """Take a folder or a file out of what is followed; its passages go with the next :meth:`follow`.
+        """Take a folder or a file out of what is followed; its passages go when it is followed next.
 
         Raises
         ------
@@ -125,66 +107,30 @@ class Index:
             It was not followed.
         """
         path = os.fspath(source.resolve())
-        with writing(self._connection):
-            done = self._connection.execute("DELETE FROM sources WHERE path = ?", (path,)).rowcount
+        with writing(self.connection):
+            done = self.connection.execute("DELETE FROM sources WHERE path = ?", (path,)).rowcount
         if not done:
             hint = ", ".join(map(str, self.sources())) or "nothing is: grn llm index FOLDER"
             raise UsageError("this is not followed", seen=path, hint=f"followed: {hint}")
 
     def sources(self) -> list[Path]:
         """List what is followed."""
-        rows = self._connection.execute("SELECT path FROM sources ORDER BY path")
+        rows = self.connection.execute("SELECT path FROM sources ORDER BY path")
         return [Path(row[0]) for row in rows]
 
     def setting(self, name: str) -> str | None:
         """Give a setting of this index."""
-        row = self._connection.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
+        row = self.connection.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
 
     def put(self, name: str, value: str) -> None:
         """Keep a setting of this index."""
-        with writing(self._connection):
-            self._connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
-
-    def follow(self, tell: Callable[[int, int], None] = lambda _done, _all: None) -> Followed:
-        """Bring it up to date with its sources.
-
-        Parameters
-        ----------
-        tell
-            Told how many files of how many have been read.
-        """
-        known = {
-            path: (n_bytes, mtime_ns)
-            for path, n_bytes, mtime_ns in self._connection.execute("SELECT path, bytes, mtime_ns FROM files")
-        }
-        seen: dict[str, tuple[int, int]] = {}
-        names: dict[str, str] = {}
-        for source in self.sources():
-            for file, n_bytes, mtime_ns in files_of(source):
-                place = os.fspath(file)
-                seen[place] = (n_bytes, mtime_ns)
-                names.setdefault(place, (Path(source.name) / file.relative_to(source)).as_posix())
-        changed = [path for path in sorted(seen) if known.get(path) != seen[path]]
-        gone = [path for path in sorted(known) if path not in seen]
-        for path in gone:
-            with writing(self._connection):
-                self._forget(path)
-        for done, path in enumerate(changed):
-            tell(done, len(changed))
-            self._read(path, names[path], *seen[path])
-        if changed or gone:
-            with writing(self._connection):
-                self._connection.execute(
-                    "DELETE FROM vectors WHERE content NOT IN (SELECT content FROM passages)"
-                )
-                self._match()
-        rows = self._connection.execute("SELECT path, fault FROM files WHERE fault IS NOT NULL ORDER BY path")
-        return Followed(len(changed), len(gone), tuple((row[0], row[1]) for row in rows))
+        with writing(self.connection):
+            self.connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
 
     def counts(self) -> dict[str, int]:
         """Count files, passages and papers."""
-        one = self._connection.execute(
+        one = self.connection.execute(
             "SELECT (SELECT count(*) FROM files WHERE fault IS NULL), (SELECT count(*) FROM passages),"
             " (SELECT count(*) FROM works)"
         ).fetchone()
@@ -192,12 +138,17 @@ class Index:
 
     def papers(self) -> list[tuple[str, Work]]:
         """List the papers: file, and the entry of a bibliography that it was found to be."""
-        rows = self._connection.execute("SELECT path, key, title FROM works ORDER BY key, path")
+        rows = self.connection.execute("SELECT path, key, title FROM works ORDER BY key, path")
         return [(path, Work(key, title)) for path, key, title in rows]
 
     def keys(self) -> set[str]:
         """Give the cite keys of all entries of all bibliographies, with a PDF or without."""
-        return {work.key for work in self._bibliography()}
+        return {work.key for work in self.bibliography()}
+
+    def bibliography(self) -> list[Work]:
+        """Read all bibliographies, file by file."""
+        rows = self.connection.execute("SELECT head FROM files WHERE path LIKE '%.bib' ORDER BY path")
+        return [work for row in rows.fetchall() for work in read_bibliography(row[0])]
 
     def words(self, words: Sequence[str], weights: Sequence[float], limit: int) -> list[tuple[int, float]]:
         """Find the passages that have these words, the best first: number and BM25 score.
@@ -212,7 +163,7 @@ class Index:
         if not words:
             return []
         asked = " OR ".join(f'"{word}"' for word in words)
-        rows = self._connection.execute(
+        rows = self.connection.execute(
             "SELECT rowid, -bm25(words, ?, ?, ?) AS score FROM words WHERE words MATCH ?"
             " ORDER BY score DESC, rowid LIMIT ?",
             (*weights, asked, limit),
@@ -223,7 +174,7 @@ class Index:
         """Give the vectors that a model made: numbers of passages [n], and float32 [n, d] in their order."""
         import numpy as np
 
-        rows = self._connection.execute(
+        rows = self.connection.execute(
             "SELECT p.id, v.vector FROM passages p JOIN vectors v ON v.content = p.content AND v.model = ?"
             " ORDER BY p.id",
             (model,),
@@ -235,7 +186,7 @@ class Index:
 
     def missing(self, model: str) -> list[tuple[str, Placed]]:
         """List what has no vector of a model yet: content's hash, and a passage with it."""
-        rows = self._connection.execute(
+        rows = self.connection.execute(
             "SELECT content, min(id) FROM passages WHERE content NOT IN"
             " (SELECT content FROM vectors WHERE model = ?) GROUP BY content ORDER BY 2",
             (model,),
@@ -248,8 +199,8 @@ class Index:
         import numpy as np
 
         rows = [(content, model, np.asarray(vector, "<f4").tobytes()) for content, vector in made]
-        with writing(self._connection):
-            self._connection.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?, ?)", rows)
+        with writing(self.connection):
+            self.connection.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?, ?)", rows)
 
     def passages(self, ids: Sequence[int]) -> dict[int, Placed]:
         """Give passages by their numbers."""
@@ -259,72 +210,11 @@ class Index:
             " FROM passages p LEFT JOIN works w ON w.path = p.path WHERE p.id = ?"
         )
         for ident in ids:
-            row = self._connection.execute(query, (ident,)).fetchone()
+            row = self.connection.execute(query, (ident,)).fetchone()
             if row is not None:
                 passage = Passage(row[3], row[4], row[5], row[6], row[7], bool(row[8]))
                 found[ident] = Placed(row[0], Path(row[1]), row[2], passage, row[9])
         return found
-
-    def _read(self, path: str, name: str, n_bytes: int, mtime_ns: int) -> None:
-        head, fault = "", None
-        passages: list[Passage] = []
-        try:
-            data = Path(path).read_bytes()
-            if path.lower().endswith(".bib"):
-                head = mask(data.decode("utf-8", "replace"))
-                read_bibliography(head)
-            else:
-                passages = read_passages(path, data)
-                head = mask(head_of(passages)) if path.lower().endswith(".pdf") else ""
-        except OSError as error:
-            fault = error.strerror or "cannot be read"
-        except Unreadable as error:
-            fault = str(error)
-        with writing(self._connection):
-            self._forget(path)
-            row = (path, n_bytes, mtime_ns, head, None if fault == "binary" else fault)
-            self._connection.execute("INSERT INTO files VALUES (?, ?, ?, ?, ?)", row)
-            for passage in passages:
-                text = mask(passage.text)
-                content = sha256_hex(f"{name}\n{passage.title}\n{text}".encode("utf-8", "replace"))
-                made = self._connection.execute(
-                    "INSERT INTO passages (path, name, title, text, unit, first, last, code, content)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (path, name, passage.title, text, passage.unit, passage.first, passage.last,
-                     passage.code, content),
-                )  # fmt: skip
-                self._connection.execute(
-                    "INSERT INTO words (rowid, path, title, body) VALUES (?, ?, ?, ?)",
-                    (made.lastrowid, *_searched(name, passage.title, text)),
-                )
-
-    def _forget(self, path: str) -> None:
-        rows = self._connection.execute(
-            "SELECT id, name, title, text FROM passages WHERE path = ?", (path,)
-        ).fetchall()
-        for ident, *told in rows:
-            # A contentless table has to be told what it forgets.
-            self._connection.execute(
-                "INSERT INTO words (words, rowid, path, title, body) VALUES ('delete', ?, ?, ?, ?)",
-                (ident, *_searched(*told)),
-            )
-        self._connection.execute("DELETE FROM passages WHERE path = ?", (path,))
-        self._connection.execute("DELETE FROM files WHERE path = ?", (path,))
-
-    def _match(self) -> None:
-        """Find anew which PDF is which entry of the bibliographies."""
-        rows = self._connection.execute("SELECT path, head FROM files WHERE path LIKE '%.pdf' ORDER BY path")
-        papers = [Paper(row[0], row[1] or "") for row in rows]
-        found = match_papers(papers, self._bibliography())
-        self._connection.execute("DELETE FROM works")
-        self._connection.executemany(
-            "INSERT INTO works VALUES (?, ?, ?)",
-            [(path, work.key, work.title) for path, work in found.items()],
-        )
-
-    def _bibliography(self) -> list[Work]:
-        rows = self._connection.execute("SELECT head FROM files WHERE path LIKE '%.bib' ORDER BY path")
-        return [work for row in rows.fetchall() for work in read_bibliography(row[0])]
 
 
 @contextmanager
@@ -363,7 +253,3 @@ def open_index(name: str, folder: Path) -> Iterator[Index]:
 def names_of(folder: Path) -> list[str]:
     """List the indexes that there are."""
     return sorted(path.stem for path in folder.glob("*.sqlite3"))
-
-
-def _searched(path: str, title: str, body: str) -> tuple[str, str, str]:
-    return " ".join(parts(path)), " ".join(parts(title)), " ".join(parts(body))

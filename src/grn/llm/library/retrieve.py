@@ -10,6 +10,7 @@ from grn.kit.errors import MissingExtraError, ProviderError, UsageError
 from grn.llm import lifecycle
 from grn.llm.calls import Caller, Terms
 from grn.llm.events import Ranking
+from grn.llm.library.follow import follow
 from grn.llm.library.index import Index, names_of, open_index
 from grn.llm.library.search import Found, Way, search
 from grn.llm.library.vectors import Asked, embed, encoder_of
@@ -58,7 +59,7 @@ def retrieve(
         hint = f"there are: {known}" if known else "make it: grn llm index FOLDER"
         raise UsageError("there is no index of that name", seen=name, hint=hint)
     with open_index(name, folder) as index:
-        for path, why in index.follow().faults:
+        for path, why in follow(index).faults:
             notify(f"not read: {path}: {why}")
         if not index.counts()["passages"]:
             raise UsageError(

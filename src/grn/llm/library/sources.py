@@ -45,7 +45,8 @@ def files_of(source: Path) -> Iterator[tuple[Path, int, int]]:
             continue
         try:
             found = path.stat()
-        except OSError:
+            str(path).encode()
+        except (OSError, UnicodeEncodeError):  # gone meanwhile; a name that is no text
             continue
         if found.st_size <= (LARGEST_PDF if path.suffix.lower() == ".pdf" else LARGEST_TEXT):
             yield path, found.st_size, found.st_mtime_ns
