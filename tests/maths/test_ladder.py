@@ -127,3 +127,24 @@ def test_the_frozen_steps_hold_the_bars() -> None:
     assert not [case.latex for case, verdict in found if case.true and verdict.kind == "refuted"]
     open_ones = [case.latex for case, verdict in found if verdict.kind == "undecided"]
     assert len(open_ones) <= 0.1 * len(found), open_ones
+
+
+BLACK_SCHOLES = (
+    "S > 0", "K > 0", r"\sigma > 0", "T > t", r"r \in \mathbb{R}", r"t \in \mathbb{R}",
+    r"d_1 := \frac{\ln(S/K) + (r + \sigma^2/2)(T-t)}{\sigma\sqrt{T-t}}",
+    r"d_2 := d_1 - \sigma\sqrt{T-t}",
+    r"V := S \Phi(d_1) - K e^{-r(T-t)} \Phi(d_2)",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("factor", "kind"), [(r"\frac{1}{2}", "proved"), (r"\frac{1}{3}", "refuted")])
+def test_the_residual_of_black_scholes(factor: str, kind: str) -> None:
+    """The price solves its equation, with a half before the second derivative and with nothing else.
+
+    Black and Scholes (1973), equations 7 and 13; `python -m benchmarks.maths_residual` takes the time.
+    """
+    equation = (
+        r"\frac{\partial V}{\partial t} + %s \sigma^2 S^2 \frac{\partial^2 V}{\partial S^2}"
+        r" + r S \frac{\partial V}{\partial S} - r V = 0"
+    )
+    assert decided(equation % factor, *BLACK_SCHOLES).kind == kind
