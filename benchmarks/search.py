@@ -144,17 +144,13 @@ def run(packages: tuple[str, ...], folder: Path) -> dict[str, object]:
         queries = strip(package, sources)
         with open_index(package, folder / "indexes") as index:
             index.add(sources / package)
-            began = time.perf_counter()
             follow(index)
-            read_s = time.perf_counter() - began
-            made = embed(index, encoder)
-            embed_s = time.perf_counter() - began - read_s
+            embed(index, encoder)
             found = evaluate(index, queries, encoder)
             passages = index.counts()["passages"]
         version = package_version(DISTRIBUTIONS.get(package, package))
-        sizes = {"passages": passages, "queries": len(queries), "vectors_made": made}
-        seconds = {"read_s": round(read_s, 2), "embed_s": round(embed_s, 1)}
-        rows.append({"package": package, "version": version, **sizes, **seconds, **found})
+        sizes = {"passages": passages, "queries": len(queries)}
+        rows.append({"package": package, "version": version, **sizes, **found})
         print(package, version, passages, "passages", len(queries), "queries", found)
     means = {way: _mean([row[way] for row in rows]) for way in WAYS}  # type: ignore[misc]
     print("mean over packages", means)

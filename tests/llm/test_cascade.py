@@ -62,18 +62,16 @@ def test_a_replay_is_the_same(server: Server, caller: Make, book: Book) -> None:
     assert (len(server.asked), len(book.calls())) == (3, calls)
 
 
-def test_what_was_cut_or_refused_does_not_pass(server: Server, caller: Make) -> None:
-    """Whatever the check would say; and when no answer passes, the dearest one is given with its verdict."""
+def test_a_refusal_does_not_pass(server: Server, caller: Make) -> None:
+    """Whatever the check would say; of what was cut it decides; if none passes, the last answer is given."""
     server.answers = [
-        anthropic_stream(["2002"], reason="max_tokens"),
         anthropic_stream(["2002"], reason="refusal"),
+        anthropic_stream(["20"], reason="max_tokens"),
         anthropic_stream(["1999"]),
     ]
     found = climb(caller(), asking(model=""), MODELS, YEAR)
-    assert [step.said for step in found.steps[:2]] == [
-        "the answer ended by: length",
-        "the answer ended by: refused",
-    ]
+    assert [step.reason for step in found.steps] == ["refused", "length", "end"]
+    assert found.steps[0].said == "the answer ended by: refused"
     assert (found.answer, found.passed, found.plain()["answered"]) == ("1999", False, None)
 
 

@@ -19,7 +19,7 @@ from grn.kit.errors import BudgetError, OutputError, UsageError
 from grn.kit.files import make_dir
 from grn.llm.calls import Caller, Terms
 from grn.llm.checks import Check, Verdict
-from grn.llm.events import Event, Finished, TextDelta
+from grn.llm.events import Finished, TextDelta
 from grn.llm.money import usd_text
 from grn.llm.request import Request
 from grn.llm.usage import Usage
@@ -33,13 +33,16 @@ class Step:
     ----------
     model
         As it was asked for.
+    reason
+        Why the answer ended; ``length`` when it was cut.
     passed, said
-        Whether the answer passed, and what the check said; an answer that was refused or cut does not pass.
+        Whether the answer passed, and what the check said; a refusal does not pass.
     usage, cost_pusd
         What it used and cost; from a tape, what it cost when it was recorded.
     """
 
     model: str
+    reason: str
     passed: bool
     said: str
     usage: Usage
@@ -83,6 +86,7 @@ class Cascade:
             "steps": [
                 {
                     "model": step.model,
+                    "reason": step.reason,
                     "passed": step.passed,
                     "usage": step.usage.plain(),
                     "cost_pusd": step.cost_pusd,
@@ -125,9 +129,10 @@ def climb(
         asked = replace(ask, model=model)
         events = list(caller.stream(asked, _left(terms, steps)))
         answer = "".join(event.text for event in events if isinstance(event, TextDelta))
-        verdict = _judge(events, answer, check)
-        usage = next((event.usage for event in events if isinstance(event, Finished)), Usage())
-        steps.append(Step(model, verdict.passed, verdict.said, usage, _cost(caller, asked)))
+        end = next((event for event in events if isinstance(event, Finished)), None)
+        reason, usage = (end.reason, end.usage) if end else ("broken off", Usage())
+        verdict = _judge(reason, answer, check)
+        steps.append(Step(model, reason, verdict.passed, verdict.said, usage, _cost(caller, asked)))
         if verdict.passed:
             break
     if len(steps) == len(models):
@@ -167,9 +172,8 @@ def noted(file: Path) -> Iterator[dict[str, Any]]:
             continue
 
 
-def _judge(events: Sequence[Event], answer: str, check: Check) -> Verdict:
-    reason = next((event.reason for event in events if isinstance(event, Finished)), "broken off")
-    if reason != "end":
+def _judge(reason: str, answer: str, check: Check) -> Verdict:
+    if reason not in ("end", "length"):
         return Verdict(False, f"the answer ended by: {reason}")
     return check(answer)
 

@@ -95,7 +95,8 @@ def _write(found: Cascade, *, as_json: bool) -> None:
         return
     for step in found.steps:
         why = f": {step.said.strip()}" if step.said.strip() and not step.passed else ""
-        notify(f"{step.model}: {'passed' if step.passed else 'failed'}, {usd_text(step.cost_pusd)}{why}")
+        cut = ", cut: --max-tokens allows more" if step.reason == "length" else ""
+        notify(f"{step.model}: {'passed' if step.passed else 'failed'}, {usd_text(step.cost_pusd)}{cut}{why}")
     last = found.steps[-1].model if found.alone_known else "the last model"
     about = "" if found.alone_known else "about "
     notify(f"{usd_text(found.cost_pusd)} in all; {last} alone: {about}{usd_text(found.alone_pusd)}")

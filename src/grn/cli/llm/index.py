@@ -130,7 +130,7 @@ def _report(
         ("follows", "nothing yet: grn llm index FOLDER")
     ]
     facts.append(
-        ("files", f"{counts['files']:,}, {followed.read:,} of them read now, {followed.gone:,} gone")
+        ("files", f"{counts['files']:,}, {followed.read:,} read now, {followed.gone:,} gone")
     )
     facts.append(("passages", f"{counts['passages']:,}"))
     if counts["papers"]:
