@@ -209,6 +209,7 @@ def test_mutants_are_those_of_the_operators() -> None:
     changes = {mutant.change.splitlines()[-1].strip("+ ") for mutant in make_mutants(source)}
     assert changes == {
         "y: float = None", "y: float = abs(x) / 2", "y: float = abs(x) * 3", "y: float = abs(None) * 2",
+        "return -y if False else g(x, k=3)", "return -y if True else g(x, k=3)",
         "return y if x < 1 else g(x, k=3)", "return -y if x <= 1 else g(x, k=3)",
         "return -y if x < 2 else g(x, k=3)", "return -y if x < 1 else g(x, k=4)",
         "return -y if x < 1 else g(None, k=3)", "return -y if x < 1 else g(k=3)",

@@ -153,6 +153,9 @@ def _ways(node: ast.AST) -> Iterator[Change]:
             yield _setting(value=ast.Constant(None))
         case ast.Call(args=args, keywords=keywords):
             yield from _arguments(args, keywords)
+        case ast.IfExp():
+            yield _setting(test=ast.Constant(False))
+            yield _setting(test=ast.Constant(True))
         case ast.Break():
             yield lambda _: ast.Return(None)
         case ast.Continue():
