@@ -1,92 +1,60 @@
-"""Packing: is what had to be changed inside, on this repository's own history; and how quick is the index.
+"""Packing: is what a fix had to change inside, against other packers; and how quick is the index.
 
-    python -m benchmarks.pack [--tasks 40] [--files 5000]
+    python -m benchmarks.pack [--cache FOLDER] [--peers 1] [--files 5000]
 
-A task is a commit: the question is its message, the folder its parent's ``src``, gold are the Python files
-and functions that it changed. Beside it stands BM25 over whole functions, from the same index and with the
-same weights, so that only ranking and packing differ. It is one repository with one author's messages, and
-no peer: what is claimed against other packers needs their own runs.
+Tasks are those of :mod:`benchmarks.pack_cases`. Recall of a task is the share of its gold files of which some
+line is shown, and of its gold functions of which every line is shown, blank ones apart. Weights were found on
+the packages of ``TUNE``; those of ``HELD`` were looked at for the report alone. Tokens are those of o200k.
+
+Beside it, on the same tasks: BM25 over whole functions, with tests and without, from the same index (so that
+only ranking and packing differ); and the most there is to be had: the gold functions themselves, the shortest
+first. On the newest tasks of each package of ``HELD``, at 8,000 tokens: aider's repository map, which shows
+heads and no bodies, so that a function counts for it when its head is shown; and repomix, which takes no
+question and is cut off at the budget.
 """
 
 from __future__ import annotations
 
 import argparse
-import re
+import json
+import resource
+import shutil
 import subprocess
-import sysconfig
-import tarfile
+import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from io import BytesIO
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from benchmarks.measure import ROOT, describe_code, describe_machine, write_result
-from grn.llm.tokens.pack.chunks import cut
-from grn.llm.tokens.pack.index import Index, open_index
-from grn.llm.tokens.pack.pack import pack
+from benchmarks.pack_cases import DATA, PACKAGES, Task, tasks
+from grn.llm.tokens.pack.index import Hit, Index, Side, open_index
+from grn.llm.tokens.pack.pack import lay_out, pack
+from grn.llm.tokens.pack.rank import rank
 from grn.llm.tokens.pack.words import read_question
 from grn.llm.tokens.vocabularies import count_bundled
 
 BUDGETS = (1_000, 4_000, 8_000, 16_000, 32_000)
-_MOST_FUNCTIONS = 12  # of a task: what changes everything asks for nothing in particular
-_SHORTEST = 25  # letters of a message
-_HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+\d+(?:,\d+)? @@")
+TUNE = ("aiohttp", "celery", "coverage", "fonttools", "pandas", "pylint", "scrapy", "sphinx", "werkzeug")
+HELD = tuple(sorted(set(PACKAGES) - set(TUNE)))
+_FEW = 5  # changed functions: such releases are reported by themselves
+_AIDER = ("aider-chat==0.86.2", "bpe-openai")
+_REPOMIX = "repomix@1.18.1"
+
+_AT = 8_000
+_CODE = ROOT / "src" / "grn" / "llm" / "tokens" / "pack"
+_RANKING = ("chunks", "words", "rank", "pack")
+_BM25: dict[str, tuple[Side, ...]] = {"bm25": ("code", "test", "text"), "bm25_code": ("code",)}
+_QUESTION = "where are dates of exchanges parsed?"
+
+Recall = tuple[float, float]
 
 
 def weigh(text: str) -> int:
     """Tokens of o200k."""
     return count_bundled(text, "o200k_base")
-
-
-def git(*arguments: str) -> bytes:
-    """Run git in this repository."""
-    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=True).stdout
-
-
-@dataclass(frozen=True)
-class Task:
-    """A commit as a question."""
-
-    commit: str
-    question: str
-    files: frozenset[str]
-    functions: frozenset[tuple[str, int, int]]
-    """Path, first and last line of the functions that were changed, in the parent."""
-
-
-def tasks(wanted: int) -> list[Task]:
-    """Take the newest commits that changed a few functions under src."""
-    found: list[Task] = []
-    for commit in git("rev-list", "--no-merges", "HEAD", "--", "src").decode().split():
-        message = git("log", "-1", "--format=%B", commit).decode().strip()
-        changed = git("diff", "-U0", "--no-renames", f"{commit}~1", commit, "--", "src").decode(
-            errors="replace"
-        )
-        functions = _functions(f"{commit}~1", changed)
-        if len(message) >= _SHORTEST and 0 < len(functions) <= _MOST_FUNCTIONS:
-            found.append(Task(commit, message, frozenset(path for path, _, _ in functions), functions))
-        if len(found) == wanted:
-            break
-    return found
-
-
-def _functions(parent: str, changed: str) -> frozenset[tuple[str, int, int]]:
-    found = set()
-    path, lines = "", []
-    for line in changed.splitlines():
-        if line.startswith("--- "):
-            path = line.removeprefix("--- a/") if line.startswith("--- a/") else ""
-            if path.endswith(".py"):
-                text = git("show", f"{parent}:{path}").decode(errors="replace")
-                lines = [chunk.lines for chunk in cut(path, text) if chunk.kind == "function"]
-        hunk = _HUNK.match(line)
-        if hunk is not None and path.endswith(".py"):
-            first, count = int(hunk[1]), int(hunk[2] or 1)
-            touched = range(first, first + max(count, 1))
-            found |= {(path, one[0], one[-1]) for one in lines if set(touched) & set(one)}
-    return frozenset(found)
 
 
 def shown(text: str) -> dict[str, set[int]]:
@@ -103,114 +71,298 @@ def shown(text: str) -> dict[str, set[int]]:
     return lines
 
 
-def by_words(index: Index, question: str, budget: int) -> str:
-    """Pack whole functions by BM25 alone, the best first, as long as they fit."""
-    out = ""
-    for piece, _ in index.search(read_question(question).words, 400):
-        if piece.chunk.kind != "function":
-            continue
-        text = index.text(piece.path)
-        body = "\n".join(
-            f"{n} {text[n - 1]}" for n in piece.chunk.lines if n <= len(text) and text[n - 1].strip()
-        )
-        if weigh(more := f"{out}{piece.path}\n{body}\n\n") <= budget:
-            out = more
-    return out
-
-
-def recall(task: Task, text: str, blank: Sequence[tuple[str, int]]) -> tuple[float, float]:
+def recall(task: Task, text: str) -> Recall:
     """Share of the gold files that are shown, and of the gold functions that are shown whole."""
-    lines = {f"src/{path}": numbers for path, numbers in shown(text).items()}
-    files = sum(path in lines for path in task.files) / len(task.files)
-    empty = set(blank)
-    whole = sum(
-        all(n in lines.get(path, ()) or (path, n) in empty for n in range(first, last + 1))
-        for path, first, last in task.functions
-    )
-    return files, whole / len(task.functions)
+    lines = shown(text)
+    whole = sum(needed(task, one) <= lines.get(one[0], set()) for one in task.functions)
+    return sum(path in lines for path in task.files) / len(task.files), whole / len(task.functions)
 
 
-def measure_recall(wanted: int, folder: Path) -> dict[str, object]:
-    """Pack for every task, both ways, at every budget."""
-    sums: dict[str, dict[int, list[tuple[float, float]]]] = {"pack": {}, "bm25": {}}
-    chosen = tasks(wanted)
-    for number, task in enumerate(chosen):
-        place = folder / str(number)
-        with tarfile.open(fileobj=BytesIO(git("archive", f"{task.commit}~1", "src"))) as archive:
-            archive.extractall(place, filter="data")
-        with open_index(place / "src", folder / "cache") as index:
-            blank = [
-                (path, n)
-                for path in task.files
-                for n, line in enumerate(index.text(path.removeprefix("src/")), 1)
-                if not line.strip()
-            ]
-            for budget in BUDGETS:
-                packed = pack(index, task.question, budget, weigh)
-                if packed.tokens > budget:
-                    raise SystemExit(f"{task.commit}: {packed.tokens} tokens of {budget}")
-                sums["pack"].setdefault(budget, []).append(recall(task, packed.text, blank))
-                plain = by_words(index, task.question, budget)
-                sums["bm25"].setdefault(budget, []).append(recall(task, plain, blank))
+def needed(task: Task, function: tuple[str, int, int]) -> set[int]:
+    """Lines of a function that are not blank."""
+    path, first, last = function
+    text = (task.folder / path).read_text(encoding="utf-8", errors="replace").splitlines()
+    return {number for number in range(first, last + 1) if text[number - 1].strip()}
+
+
+def by_words(index: Index, question: str, sides: Sequence[Side]) -> Iterator[str]:
+    """Give whole functions by BM25 alone, the best first."""
+    words = read_question(question).words
+    hits: list[Hit] = [hit for side in sides for hit in index.search(words, side, 400)]
+    for hit in sorted(hits, key=lambda hit: -hit.score):
+        if hit.piece.chunk.kind == "function":
+            path = hit.piece.path
+            yield f"{path}\n{numbered(index.text(path), hit.piece.chunk.lines)}\n\n"
+
+
+def fill(blocks: Sequence[tuple[str, int]], budget: int) -> str:
+    """Put blocks of known weight together as long as they fit."""
+    out, spent = [], 0
+    for block, weight in blocks:
+        if spent + weight <= budget:
+            out.append(block)
+            spent += weight
+    return "".join(out)
+
+
+def numbered(text: Sequence[str], lines: Sequence[int]) -> str:
+    """Lines with their numbers, without blank ones."""
+    return "\n".join(f"{n} {text[n - 1]}" for n in lines if n <= len(text) and text[n - 1].strip())
+
+
+def oracle(index: Index, task: Task) -> Iterator[str]:
+    """Give what is gold, the shortest functions first, then a line of each other gold file."""
+    for path, first, last in sorted(task.functions, key=lambda one: (one[2] - one[1], one)):
+        yield f"{path}\n{numbered(index.text(path), range(first, last + 1))}\n\n"
+    yield from (f"{path}\n1 x\n\n" for path in sorted(task.files))
+
+
+def mirror(folder: Path, place: Path) -> None:
+    """Make a folder like another one, leaving alone what is the same: an index of it follows quickly."""
+    wanted = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+    for path in [path for path in place.rglob("*") if path.is_file()]:
+        if path.relative_to(place) not in wanted:
+            path.unlink()
+    for path in wanted:
+        data, target = (folder / path).read_bytes(), place / path
+        if not target.is_file() or target.read_bytes() != data:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+
+
+class Aider:
+    """Aider's repository map, in an environment of its own."""
+
+    def __init__(self, cache: Path) -> None:
+        python = cache / "aider" / "bin" / "python"
+        uv = Path(sys.executable).parent / "uv"
+        if not python.exists():
+            subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, cache / "aider"], check=True)
+            subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *_AIDER], check=True)
+        self._running = subprocess.Popen(
+            [python, ROOT / "benchmarks" / "peer_aider.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+
+    def maps(self, folder: Path, question: str, budgets: Sequence[int]) -> dict[str, dict[str, str]]:
+        """Make maps; also says how long each took."""
+        assert self._running.stdin is not None
+        assert self._running.stdout is not None
+        print(
+            json.dumps({"folder": str(folder), "question": question, "budgets": budgets}),
+            file=self._running.stdin,
+            flush=True,
+        )
+        answer: dict[str, dict[str, str]] = json.loads(self._running.stdout.readline())
+        return answer
+
+    def close(self) -> None:
+        """End it."""
+        assert self._running.stdin is not None
+        self._running.stdin.close()
+        self._running.wait()
+
+
+def recall_of_map(task: Task, text: str) -> Recall:
+    """Share of the gold files in a map of aider's, and of the gold functions whose head is in it."""
+    lines: dict[str, set[str]] = {}
+    path = ""
+    for line in text.splitlines():
+        if line.startswith("│"):
+            lines.setdefault(path, set()).add(line[1:].strip())
+        elif line and not line.startswith("⋮"):
+            path = line.removesuffix(":")
+            lines.setdefault(path, set())
+    heads = 0
+    for name, first, last in task.functions:
+        source = (task.folder / name).read_text(encoding="utf-8", errors="replace").splitlines()
+        head = next(line.strip() for line in source[first - 1 : last] if "def " in line)
+        heads += head in lines.get(name, set())
+    return sum(one in lines for one in task.files) / len(task.files), heads / len(task.functions)
+
+
+def repomix(cache: Path, folder: Path, out: Path) -> None:
+    """Pack a folder with repomix."""
+    program = cache / "repomix" / "node_modules" / ".bin" / "repomix"
+    if not program.exists():
+        subprocess.run(["npm", "install", "--silent", "--prefix", cache / "repomix", _REPOMIX], check=True)
+    subprocess.run(
+        [program, folder, "--style", "plain", "--no-security-check", "--quiet", "-o", out], check=True,
+        capture_output=True,
+    )  # fmt: skip
+
+
+def recall_of_repomix(task: Task, text: str, budget: int) -> Recall:
+    """Share of the gold in the beginning of a page of repomix's."""
+    low, high = 0, min(len(text), budget * 8)
+    while high - low > 16:
+        middle = (low + high) // 2
+        low, high = (middle, high) if weigh(text[:middle]) <= budget else (low, middle)
+    blocks = text[:low].split("================\nFile: ")[1:]
+    bodies = {name: body for name, _, body in (block.partition("\n") for block in blocks)}
+    whole = 0
+    for path, first, last in task.functions:
+        source = (task.folder / path).read_text(encoding="utf-8", errors="replace").splitlines()
+        whole += "\n".join(source[first - 1 : last]) in bodies.get(path, "")
+    return sum(path in bodies for path in task.files) / len(task.files), whole / len(task.functions)
+
+
+Measure = Callable[[Task, Path, Path], dict[str, dict[int, Recall]]]
+
+
+def measure_recall(package: str, cache: Path, measured: Measure, newest: int = 0) -> list[dict[str, Any]]:
+    """Pack for every task of a package, or for its newest ones.
+
+    What is done is kept by the code that did it: a run that was stopped goes on.
+    """
+    code = b"".join((_CODE / f"{name}.py").read_bytes() for name in _RANKING) + DATA.read_bytes()
+    kept = cache / "rows" / f"{package}-{measured.__name__}-{newest}-{sha256(code).hexdigest()[:16]}.json"
+    if not kept.is_file():
+        place = cache / "mirror" / package
+        place.mkdir(parents=True, exist_ok=True)
+        rows = []
+        for task in list(tasks(cache / "sdists", (package,)))[-newest:]:
+            mirror(task.folder, place)
+            found = measured(task, place, cache)
+            row = {"package": package, "version": task.version, "functions": len(task.functions)}
+            by_name = {name: {str(at): pair for at, pair in ways.items()} for name, ways in found.items()}
+            rows.append({**row, "files": len(task.files), "found": by_name})
+            shares = {name: ways[str(_AT)] for name, ways in by_name.items()}
+            print(package, task.version, len(task.functions), shares, flush=True)
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_text(json.dumps(rows))
+    found_rows: list[dict[str, Any]] = json.loads(kept.read_text())
+    return found_rows
+
+
+def pack_task(task: Task, place: Path, cache: Path) -> dict[str, dict[int, Recall]]:
+    """Recall of ours, of BM25 and of what is gold."""
+    found: dict[str, dict[int, Recall]] = {"pack": {}, "bm25": {}, "bm25_code": {}, "oracle": {}}
+    with open_index(place, cache / "indexes") as index:
+        ranked = rank(index, task.question)
+        others = {name: list(by_words(index, task.question, sides)) for name, sides in _BM25.items()}
+        others["oracle"] = list(oracle(index, task))
+        weighed = {name: [(block, weigh(block)) for block in blocks] for name, blocks in others.items()}
+        for budget in BUDGETS:
+            packed = lay_out(index, ranked, budget, weigh)
+            if weigh(packed.text) > budget:
+                raise SystemExit(f"{task.package} {task.version}: {packed.tokens} tokens of {budget}")
+            found["pack"][budget] = recall(task, packed.text)
+            for name, blocks in weighed.items():
+                found[name][budget] = recall(task, fill(blocks, budget))
+    return found
+
+
+def peers_task(task: Task, place: Path, cache: Path) -> dict[str, dict[int, Recall]]:
+    """Recall of aider's map and of repomix, at one budget."""
+    aider = Aider(cache)
+    text = aider.maps(place, task.question, [_AT])["maps"][str(_AT)]
+    aider.close()
+    out = cache / "repomix.txt"
+    repomix(cache, place, out)
+    page = out.read_text(encoding="utf-8", errors="replace")
     return {
-        "tasks": len(chosen),
-        "functions": sum(len(task.functions) for task in chosen),
-        **{
-            name: {
-                str(budget): {
-                    "file": round(sum(file for file, _ in found) / len(found), 3),
-                    "function": round(sum(function for _, function in found) / len(found), 3),
-                }
-                for budget, found in by_budget.items()
-            }
-            for name, by_budget in sums.items()
-        },
+        "aider": {_AT: recall_of_map(task, text)},
+        "repomix": {_AT: recall_of_repomix(task, page, _AT)},
     }
 
 
-def measure_speed(wanted: int, folder: Path) -> dict[str, object]:
-    """Time the index of that many installed files: the first time, and after one file was edited."""
-    root = Path(sysconfig.get_paths()["purelib"])
-    place = folder / "many"
+def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Mean recall over tasks, by packer and budget."""
+    means: dict[str, Any] = {"tasks": len(rows), "functions": sum(row["functions"] for row in rows)}
+    for name in dict.fromkeys(name for row in rows for name in row["found"]):
+        some = [row["found"][name] for row in rows if name in row["found"]]
+        means[name] = {"tasks": len(some)} | {
+            budget: {
+                "file": round(sum(one[budget][0] for one in some) / len(some), 3),
+                "function": round(sum(one[budget][1] for one in some) / len(some), 3),
+            }
+            for budget in some[0]
+        }
+    return means
+
+
+def measure_speed(wanted: int, cache: Path) -> dict[str, object]:
+    """Time the index of that many files, the first time and after an edit, and peers on the same files."""
+    place = cache / "many"
+    shutil.rmtree(place, ignore_errors=True)
     n_bytes = 0
-    for number, path in enumerate(sorted(root.rglob("*.py"))[:wanted]):
+    found = sorted((cache / "sdists").glob("[!.]*/**/*.py"))
+    for number, path in enumerate(found[:: max(len(found) // wanted, 1)][:wanted]):
         data = path.read_bytes()
         n_bytes += len(data)
         target = place / f"{number // 100:03}" / f"{number:05}_{path.name}"
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
-
-    def timed() -> tuple[float, float]:
-        wall, cpu = time.perf_counter(), time.process_time()
-        with open_index(place, folder / "cache") as index:
-            pack(index, "where are dates of exchanges parsed?", 8_000, weigh)
-        return round(time.perf_counter() - wall, 2), round(time.process_time() - cpu, 2)
-
     weigh("")
-    cold = timed()
-    (target.parent / "edited.py").write_text("def parse_exchange_dates(text):\n    return text\n")
-    edited = timed()
-    return {"files": wanted, "mib": round(n_bytes / 2**20, 1), "cold_s": cold[0], "cold_cpu_s": cold[1],
-            "after_edit_s": edited[0], "after_edit_cpu_s": edited[1]}  # fmt: skip
+    with tempfile.TemporaryDirectory() as kept:
+
+        def ours() -> None:
+            with open_index(place, Path(kept)) as index:
+                pack(index, _QUESTION, _AT, weigh)
+
+        times = {"cold": timed(ours)}
+        edited = place / "000" / "edited.py"
+        edited.write_text("def parse_exchange_dates(text):\n    return text\n")
+        times["after_edit"] = timed(ours)
+        edited.write_text("def parse_exchange_dates(text):\n    return text[1:]\n")
+        aider = Aider(cache)
+        times["aider_cold"] = timed(lambda: aider.maps(place, _QUESTION, [_AT]))
+        times["aider_after_edit"] = timed(lambda: aider.maps(place, _QUESTION, [_AT]))
+        aider.close()
+        times["repomix"] = timed(lambda: repomix(cache, place, Path(kept) / "repomix.txt"))
+    shutil.rmtree(place)
+    return {"files": wanted, "mib": round(n_bytes / 2**20, 1), "seconds": times}
+
+
+def timed(what: Callable[[], object]) -> dict[str, float]:
+    """Seconds by the clock, and of processor time with ended children."""
+    before, started = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    what()
+    wall = time.perf_counter() - started
+    used = 0.0
+    for who, was in ((resource.RUSAGE_SELF, before), (resource.RUSAGE_CHILDREN, children)):
+        now = resource.getrusage(who)
+        used += now.ru_utime + now.ru_stime - was.ru_utime - was.ru_stime
+    return {"wall": round(wall, 2), "processor": round(used, 2)}
 
 
 def main() -> None:
     """Measure, print, write the record."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tasks", type=int, default=40)
+    parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "grn-pack")
+    parser.add_argument(
+        "--peers", type=int, default=1, help="tasks of each package of HELD that peers pack too"
+    )
     parser.add_argument("--files", type=int, default=5_000)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        found = measure_recall(options.tasks, Path(folder))
-        speed = measure_speed(options.files, Path(folder))
-    result = {
+    options.cache.mkdir(parents=True, exist_ok=True)
+    rows = [row for package in (*HELD, *TUNE) for row in measure_recall(package, options.cache, pack_task)]
+    with_peers = []
+    for package in HELD if options.peers else ():
+        theirs = measure_recall(package, options.cache, peers_task, options.peers)
+        for one in theirs:
+            ours = next(row for row in rows if (row["package"], row["version"]) == (package, one["version"]))
+            at = {name: {str(_AT): ways[str(_AT)]} for name, ways in ours["found"].items()}
+            with_peers.append({**one, "found": at | one["found"]})
+    few = [row for row in rows if row["functions"] <= _FEW]
+    result: dict[str, object] = {
         "machine": describe_machine(),
         "code": describe_code(),
-        "command": f"python -m benchmarks.pack --tasks {options.tasks} --files {options.files}",
-        "recall": found,
-        "speed": speed,
+        "command": f"python -m benchmarks.pack --peers {options.peers} --files {options.files}",
+        "held": summary([row for row in rows if row["package"] in HELD]),
+        "tuned": summary([row for row in rows if row["package"] in TUNE]),
+        "held_of_few_functions": summary([row for row in few if row["package"] in HELD]),
+        "with_peers": summary(with_peers) if with_peers else None,
+        "speed": measure_speed(options.files, options.cache) if options.files else None,
+        "tasks": [
+            {name: row[name] for name in ("package", "version", "functions", "files")}
+            | {name: row["found"][name][str(_AT)] for name in ("pack", "bm25")}
+            for row in rows
+        ],
     }
-    print(found, speed, write_result("pack", result), sep="\n")
+    print(write_result("pack", result))
 
 
 if __name__ == "__main__":

@@ -146,7 +146,7 @@ def test_words_are_taken_apart() -> None:
     asked = read_question(
         'why does `Account.withdraw_money` fail?\n  File "/x/bank/funds.py", line 3, in check_funds'
     )
-    assert asked.names == ("withdraw_money", "check_funds")
+    assert asked.names == ("Account.withdraw_money", "check_funds")
     assert asked.places == (("/x/bank/funds.py", 3),)
 
 

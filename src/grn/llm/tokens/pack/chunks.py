@@ -109,7 +109,7 @@ def _definitions(root: Any, language: Language) -> list[_Found]:
             first, last = outer.start_point[0] + 1, outer.end_point[0] + 1
             head = _head(node, first)
             found.append(_Found("function" if is_function else "class", name, first, last, head))
-        if not is_function:
+        if not is_function and node.type not in language.leaves:
             around = wrapper if wrapper is not None and not is_class else None
             if node.type in language.wrappers:
                 around = around if around is not None else node

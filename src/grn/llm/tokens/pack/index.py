@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Literal
 
 from grn.kit.errors import LedgerError, UsageError
 from grn.kit.files import sha256_hex
@@ -16,7 +18,8 @@ from grn.kit.migrations import apply_steps
 from grn.kit.sqlite import connect, explained, lock_of, writing
 from grn.llm.attach import files_below
 from grn.llm.keys import mask
-from grn.llm.tokens.pack.chunks import Chunk, cut
+from grn.llm.tokens.pack.chunks import Chunk, Kind, cut
+from grn.llm.tokens.pack.languages import BY_SUFFIX
 from grn.llm.tokens.pack.words import parts
 
 _WHAT = "the index of a folder"
@@ -27,6 +30,10 @@ _SECRET = frozenset(
     {".env", ".netrc", ".npmrc", ".pgpass", ".pypirc", "credentials", "id_ecdsa", "id_ed25519", "id_rsa"}
 )
 _SECRET_SUFFIXES = frozenset({".pem", ".key", ".p12", ".pfx", ".jks", ".kdbx"})
+Side = Literal["code", "test", "text"]
+_TEST = re.compile(r"(?:^|[/_.])(?:tests?|testing|conftest)(?:[/_.]|$)")
+_TEXT = re.compile(r"(?:^|/)(?:docs?|examples?|tutorials?|changelogs?|benchmarks?)/")
+_PIECE = "c.path, c.kind, c.name, c.lines, c.signature, c.side, c.letters"
 _STEPS = (
     (
         "CREATE TABLE files (path TEXT PRIMARY KEY, bytes INTEGER, mtime_ns INTEGER, sha256 TEXT, text TEXT)",
@@ -37,15 +44,43 @@ _STEPS = (
         # Porter's stems; what is searched is taken apart before.
         "CREATE VIRTUAL TABLE words USING fts5 (path, name, body, tokenize = 'porter ascii', content = '')",
     ),
+    # What was indexed before is read again: it is computed from the folder.
+    (
+        "ALTER TABLE chunks ADD COLUMN side TEXT",
+        "ALTER TABLE chunks ADD COLUMN letters INTEGER",
+        "DELETE FROM files",
+        "DELETE FROM chunks",
+        "INSERT INTO words (words) VALUES ('delete-all')",
+    ),
 )
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A chunk of a file, as it was when it was indexed."""
+    """A chunk of a file, as it was when it was indexed.
+
+    Attributes
+    ----------
+    side
+        Where it stands: in ``code``, a ``test``, or a ``text`` (documents, examples, data).
+    letters
+        How long it is.
+    """
 
     path: str
     chunk: Chunk
+    side: Side
+    letters: int
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A piece that has words of a question, and its BM25: of all it says, of its body, of its name."""
+
+    piece: Piece
+    score: float
+    body: float
+    name: float
 
 
 class Index:
@@ -87,8 +122,8 @@ class Index:
                 self._read(path, *seen[path])
         return len(changed)
 
-    def search(self, words: Sequence[str], limit: int) -> list[tuple[Piece, float]]:
-        """Find the pieces that have these words, the best first: BM25, names count most, then paths.
+    def search(self, words: Sequence[str], side: Side, limit: int) -> list[Hit]:
+        """Find the pieces of a side that have these words, the best first: names count most, then paths.
 
         Equal ones are in order of path and line.
         """
@@ -96,20 +131,19 @@ class Index:
             return []
         asked = " OR ".join(f'"{word}"' for word in words)
         rows = self._connection.execute(
-            "SELECT c.path, c.kind, c.name, c.lines, c.signature, -bm25(words, 2.0, 4.0, 1.0) AS score"
-            " FROM words JOIN chunks c ON c.id = words.rowid WHERE words MATCH ?"
-            " ORDER BY score DESC, c.path, c.id LIMIT ?",
-            (asked, limit),
+            f"SELECT {_PIECE}, -bm25(words, 2.0, 4.0, 1.0) AS score, -bm25(words, 0.0, 0.0, 1.0),"
+            " -bm25(words, 0.0, 1.0, 0.0) FROM words JOIN chunks c ON c.id = words.rowid"
+            " WHERE words MATCH ? AND c.side = ? ORDER BY score DESC, c.path, c.id LIMIT ?",
+            (asked, side, limit),
         )
-        return [(_piece(*row[:5]), float(row[5])) for row in rows]
+        return [Hit(_piece(*row[:-3]), *row[-3:]) for row in rows]
 
     def named(self, names: Iterable[str], most: int) -> dict[str, list[Piece]]:
         """Give the pieces that define a name; names that more than `most` pieces define are left out."""
         found: dict[str, list[Piece]] = {}
         for name in sorted(set(names)):
             rows = self._connection.execute(
-                "SELECT path, kind, name, lines, signature FROM chunks"
-                " WHERE last_name = ? ORDER BY path, id LIMIT ?",
+                f"SELECT {_PIECE} FROM chunks c WHERE last_name = ? ORDER BY path, id LIMIT ?",
                 (name, most + 1),
             ).fetchall()
             if 0 < len(rows) <= most:
@@ -127,7 +161,7 @@ class Index:
         if len(fits) != 1:
             return []
         rows = self._connection.execute(
-            "SELECT path, kind, name, lines, signature FROM chunks WHERE path = ? ORDER BY id", (fits[0],)
+            f"SELECT {_PIECE} FROM chunks c WHERE path = ? ORDER BY id", (fits[0],)
         )
         return [_piece(*row) for row in rows]
 
@@ -161,10 +195,10 @@ class Index:
         for chunk in cut(path, text) if text.strip() else ():
             body = "\n".join(lines[number - 1] for number in chunk.lines if number <= len(lines))
             made = self._connection.execute(
-                "INSERT INTO chunks (path, kind, name, last_name, lines, signature)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO chunks (path, kind, name, last_name, lines, signature, side, letters)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (path, chunk.kind, chunk.name, chunk.name.rpartition(".")[2], json.dumps(chunk.lines),
-                 json.dumps(chunk.signature)),
+                 json.dumps(chunk.signature), side_of(path), len(body)),
             )  # fmt: skip
             self._connection.execute(
                 "INSERT INTO words (rowid, path, name, body) VALUES (?, ?, ?, ?)",
@@ -185,6 +219,14 @@ class Index:
             )
         self._connection.execute("DELETE FROM chunks WHERE path = ?", (path,))
         self._connection.execute("DELETE FROM files WHERE path = ?", (path,))
+
+
+def side_of(path: str) -> Side:
+    """Tell by its path whether a file is a test, a text beside the code, or code."""
+    if _TEST.search(path):
+        return "test"
+    known = PurePosixPath(path).suffix.lower() in BY_SUFFIX
+    return "code" if known and not _TEXT.search(path) else "text"
 
 
 @contextmanager
@@ -238,5 +280,6 @@ def _searched(path: str, name: str, body: str) -> tuple[str, str, str]:
     return " ".join(parts(path)), " ".join(parts(name)), " ".join(parts(body))
 
 
-def _piece(path: str, kind: str, name: str, lines: str, signature: str) -> Piece:
-    return Piece(path, Chunk(kind, name, tuple(json.loads(lines)), tuple(json.loads(signature))))  # type: ignore[arg-type]  # a kind that was written by us
+def _piece(path: str, kind: Kind, name: str, lines: str, signature: str, side: Side, letters: int) -> Piece:
+    chunk = Chunk(kind, name, tuple(json.loads(lines)), tuple(json.loads(signature)))
+    return Piece(path, chunk, side, letters)

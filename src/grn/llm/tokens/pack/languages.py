@@ -24,6 +24,8 @@ class Language:
         Types of nodes; a function's inside is one piece with it, a class's functions are pieces of their own.
     wrappers
         Types of nodes around a definition that belong to it: decorators, templates, exports.
+    leaves
+        Types of nodes in which nothing is defined: they are most of a tree, and need not be entered.
     """
 
     name: str
@@ -32,10 +34,17 @@ class Language:
     functions: frozenset[str]
     classes: frozenset[str]
     wrappers: frozenset[str] = frozenset()
+    leaves: frozenset[str] = frozenset()
 
 
 def _language(
-    name: str, functions: str, classes: str, wrappers: str = "", module: str = "", function: str = "language"
+    name: str,
+    functions: str,
+    classes: str,
+    wrappers: str = "",
+    module: str = "",
+    function: str = "language",
+    leaves: str = "",
 ) -> Language:
     return Language(
         name,
@@ -44,6 +53,7 @@ def _language(
         frozenset(functions.split()),
         frozenset(classes.split()),
         frozenset(wrappers.split()),
+        frozenset(leaves.split()),
     )
 
 
@@ -54,7 +64,13 @@ _C = (
 )
 _JS_FUNCTIONS = "function_declaration generator_function_declaration method_definition"
 _TS_CLASSES = "class_declaration abstract_class_declaration interface_declaration enum_declaration"
-PYTHON = _language("python", "function_definition", "class_definition", "decorated_definition")
+PYTHON = _language(
+    "python",
+    "function_definition",
+    "class_definition",
+    "decorated_definition",
+    leaves="expression_statement import_statement import_from_statement assert_statement return_statement",
+)
 C = _language("c", *_C)
 CPP = _language("cpp", *_C)
 RUST = _language("rust", "function_item", "impl_item trait_item struct_item enum_item mod_item")

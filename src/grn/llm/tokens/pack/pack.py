@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from grn.kit.errors import UsageError
 from grn.llm.tokens.pack.index import Index, Piece
-from grn.llm.tokens.pack.rank import rank
+from grn.llm.tokens.pack.rank import POINTED, Ranked, rank
 
 Weigh = Callable[[str], int]
 _SHARE = 0.85  # of the budget for whole pieces: the rest is for the heads of others
 _MOST_TRIED = 1_500  # pieces
 _ROUNDS = 4
 _AROUND = 4  # tokens of an empty line and the sign of a gap
+_LEAST = 8  # tokens that a path, a number and a line take
+_ALPHABET = 40  # letters below which a piece is not worth more for being short
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,10 @@ class Packed:
 def pack(index: Index, question: str, budget: int, weigh: Weigh) -> Packed:
     """Pack what answers a question.
 
-    The best pieces are shown whole, as long as they fit; of the next ones the head, with what is left of the
-    budget. Each line has its number in front, each file its path. The same folder, question, budget and weigh
-    give the same bytes.
+    The best pieces are shown whole, as long as they fit; a long one has to be better than a short one: what
+    counts is its chance by the square root of its length. With what is left of the budget come heads, first
+    of the best piece of each file that is not there yet. Each line has its number in front, each file its
+    path. The same folder, question, budget and weigh give the same bytes.
 
     Parameters
     ----------
@@ -67,11 +71,22 @@ def pack(index: Index, question: str, budget: int, weigh: Weigh) -> Packed:
     """
     if not question.strip():
         raise UsageError("the question is empty", hint='grn llm pack "where is money moved?"')
-    ranked = rank(index, question)
+    return lay_out(index, rank(index, question), budget, weigh)
+
+
+def lay_out(index: Index, ranked: Sequence[Ranked], budget: int, weigh: Weigh) -> Packed:
+    """Pack pieces that were ranked; see :func:`pack`.
+
+    Raises
+    ------
+    UsageError
+        The budget is too small for the smallest piece that answers.
+    """
     page = _Page(index, weigh)
-    answers = [one.piece for one in ranked[:_MOST_TRIED]]
+    answers = [one.piece for one in sorted(ranked[:_MOST_TRIED], key=_worth, reverse=True)]
     whole = page.fill(answers, lambda piece: piece.chunk.lines, int(budget * _SHARE))
-    heads = page.fill(answers, lambda piece: piece.chunk.signature, budget)
+    heads = page.fill(_firsts(ranked, page.files()), lambda piece: piece.chunk.signature, budget)
+    heads += page.fill(answers, lambda piece: piece.chunk.signature, budget)
     if heads == 0:
         whole += page.fill(answers, lambda piece: piece.chunk.lines, budget)
     if ranked and not whole and not heads:
@@ -80,6 +95,20 @@ def pack(index: Index, question: str, budget: int, weigh: Weigh) -> Packed:
         )
     text = page.render()
     return Packed(text, weigh(text) if text else 0, whole, heads, len(ranked), tuple(page.files()))
+
+
+def _worth(one: Ranked) -> tuple[bool, float]:
+    return one.score >= POINTED, one.score / math.sqrt(max(one.piece.letters, _ALPHABET))
+
+
+def _firsts(ranked: Sequence[Ranked], shown: Iterable[str]) -> list[Piece]:
+    """Choose the best piece with a head of each file that is not shown."""
+    firsts: dict[str, Piece] = {}
+    for one in ranked:
+        if one.piece.chunk.signature:
+            firsts.setdefault(one.piece.path, one.piece)
+    shown = set(shown)
+    return [piece for path, piece in firsts.items() if path not in shown]
 
 
 class _Page:
@@ -104,6 +133,8 @@ class _Page:
             shown = {piece for piece, _ in self._added}
             for piece in pieces:
                 lines = lines_of(piece)
+                if limit - spent < _LEAST:
+                    break
                 if piece in shown or not lines:
                     continue
                 cost = self._weigh("\n".join([piece.path, *self._numbered(piece.path, lines)])) + _AROUND

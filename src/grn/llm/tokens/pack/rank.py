@@ -1,28 +1,45 @@
-"""Which pieces answer a question: by words, by what it points at, by calls from and to those pieces."""
+"""Which pieces answer a question: by words, by what it names and points at, and by the file they are in."""
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
-from grn.llm.tokens.pack.index import Index, Piece
-from grn.llm.tokens.pack.words import Question, identifiers, parts, read_question
+from grn.llm.tokens.pack.index import Hit, Index, Piece, Side
+from grn.llm.tokens.pack.words import Question, identifiers, read_question
 
-_CANDIDATES = 1_500
-_SEEDS = 24  # best pieces whose neighbours are looked at
-_MOST_DEFINITIONS = 3  # a name that more pieces define says little
-_CALLED, _CALLS = 0.35, 0.2  # of a seed's score, to what it calls and to what calls it
-_POINTED, _IN_FILE, _NAMED = (
-    3.0,
-    0.6,
-    1.0,
-)  # of the best score: the line pointed at, its file, a name in the question
-_TEST = 0.6  # tests speak of everything; they follow, unless they are asked for
-_MODULE = 0.4  # imports and constants
+_CANDIDATES: Mapping[Side, int] = {"code": 1_500, "test": 200, "text": 200}
+_OF_CLAUSE = 300  # pieces
+_MOST_CLAUSES = 24
+_MOST_DEFINITIONS = 6  # a name that more pieces define says little
+_BEST_OF_FILE = 5  # pieces that speak for their file
+# Logarithms of odds that a function has to be changed for an entry of a changelog, by regression on half of
+# the packages of `python -m benchmarks.pack`; measures of words are shares of the best in the question.
+_WEIGHTS = {"body": 1.71, "score": 1.58, "clause": 2.24, "clause_name": 0.99, "file_words": 1.06,
+            "name": 1.58, "dotted": 4.83, "file": 1.30, "lines": 0.49}  # fmt: skip
+_NOTHING = -9.92
+# Set by hand: of a piece's chance, by what it is; imports, constants and prose seldom answer. Tests and texts
+# speak of everything: they follow, unless they are asked for.
+_KIND = {"function": 1.0, "class": 0.6, "module": 0.3, "section": 1.0, "text": 1.0}
+_ASIDE = 0.03
+_ASKED = {
+    "test": frozenset({"test", "tests"}),
+    "text": frozenset({"doc", "docs", "documentation", "documented", "readme", "example", "changelog"}),
+}
+POINTED = 1.0
+"""Scores from here on are of pieces that a question points at by line: they come first at any length."""
+_IN_FILE = 0.2
+_SEEDS = 24  # best pieces of which it is looked at what they call
+_CALLED = 0.1  # of a seed's score, shared by all that have the name; more cost recall
+_MOST_CALLED = 3
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """A piece, its score (greater is better, of no unit) and what gave it."""
+    """A piece, its score (a chance below 1, or more if it is pointed at) and what gave it."""
 
     piece: Piece
     score: float
@@ -32,69 +49,114 @@ class Ranked:
 def rank(index: Index, question: str) -> list[Ranked]:
     """Order the pieces of an index by how well they answer a question, best first.
 
-    Sources of a score, added up: BM25 over words of identifiers; a place in a traceback, a path or a name in
-    the question; calls from and to the best pieces. The same index and question give the same order.
+    What counts: BM25 over words of identifiers, for the whole question and for each of its clauses; names and
+    files in the question; what else of the file answers; length; a place in a traceback before all. The same
+    index and question give the same order.
     """
     asked = read_question(question)
-    scores: dict[Piece, float] = {}
-    reasons: dict[Piece, str] = {}
+    found: dict[Piece, Ranked] = {}
 
     def add(piece: Piece, score: float, reason: str) -> None:
-        if score > 0 and piece not in reasons:
-            reasons[piece] = reason
-        scores[piece] = scores.get(piece, 0.0) + score
+        if piece not in found or score > found[piece].score:
+            found[piece] = Ranked(piece, score, reason)
 
-    for piece, score in index.search(asked.words, _CANDIDATES):
-        add(piece, score * _weight(piece, asked), "words")
-    best = max(scores.values(), default=1.0)
-    for piece, share, reason in _pointed(index, asked):
-        if reasons.get(piece) == "words":
-            del reasons[piece]
-        add(piece, best * share, reason)
-    for piece, gain in _neighbours(index, scores).items():
-        add(piece, gain * _weight(piece, asked), "calls")
-    order = sorted(scores, key=lambda piece: (-scores[piece], piece.path, piece.chunk.lines))
-    return [Ranked(piece, scores[piece], reasons[piece]) for piece in order if scores[piece] > 0]
-
-
-def _weight(piece: Piece, asked: Question) -> float:
-    weight = _MODULE if piece.chunk.kind == "module" else 1.0
-    is_test = any(part in ("test", "tests") for part in parts(piece.path))
-    return weight * (_TEST if is_test and not {"test", "tests"} & set(asked.words) else 1.0)
-
-
-def _pointed(index: Index, asked: Question) -> list[tuple[Piece, float, str]]:
-    found: list[tuple[Piece, float, str]] = []
+    for side in ("code", "test", "text"):
+        share = 1.0 if side == "code" or _ASKED[side] & set(asked.words) else _ASIDE
+        for piece, chance, reason in _answers(index, asked, side):
+            add(piece, share * chance * _KIND[piece.chunk.kind], reason)
     for path, line in asked.places:
         for piece in index.under(path):
-            share = _POINTED if line in piece.chunk.lines else _IN_FILE
-            found.append((piece, share, f"{path}:{line}"))
+            is_here = line in piece.chunk.lines
+            add(piece, POINTED if is_here else _IN_FILE, f"{path}:{line}" if is_here else path)
     for path in asked.paths:
-        found += [(piece, _IN_FILE, path) for piece in index.under(path)]
-    for name, pieces in index.named(asked.names, _MOST_DEFINITIONS * 2).items():
-        found += [(piece, _NAMED, name) for piece in pieces]
+        for piece in index.under(path):
+            add(piece, _IN_FILE * _KIND[piece.chunk.kind], path)
+    for piece, score in _called(index, _sorted(found)[:_SEEDS]):
+        add(piece, score * _KIND[piece.chunk.kind], "called")
+    return _sorted(found)
+
+
+def _sorted(found: Mapping[Piece, Ranked]) -> list[Ranked]:
+    return sorted(found.values(), key=lambda one: (-one.score, one.piece.path, one.piece.chunk.lines))
+
+
+def _answers(index: Index, asked: Question, side: Side) -> Iterator[tuple[Piece, float, str]]:
+    """Give the pieces of a side that answer, with the chance of each and what speaks for it most."""
+    hits = {hit.piece: hit for hit in index.search(asked.words, side, _CANDIDATES[side])}
+    clause: dict[Piece, float] = {}
+    clause_name: dict[Piece, float] = {}
+    if len(asked.clauses) > 1 and side == "code":
+        for words in asked.clauses[:_MOST_CLAUSES]:
+            some = index.search(words, side, _OF_CLAUSE)
+            best = max((hit.score for hit in some), default=0.0)
+            for hit in some:
+                hits.setdefault(hit.piece, Hit(hit.piece, 0.0, 0.0, 0.0))
+                clause[hit.piece] = max(clause.get(hit.piece, 0.0), hit.score / best)
+                clause_name[hit.piece] = max(clause_name.get(hit.piece, 0.0), hit.name)
+    else:
+        clause = {piece: hit.score for piece, hit in hits.items()}
+        clause_name = {piece: hit.name for piece, hit in hits.items()}
+    named = _named(index, asked, side)
+    for piece in named:
+        hits.setdefault(piece, Hit(piece, 0.0, 0.0, 0.0))
+    of_file: dict[str, list[float]] = {}
+    for hit in sorted(hits.values(), key=lambda hit: -hit.score):
+        scores = of_file.setdefault(hit.piece.path, [])
+        if len(scores) < _BEST_OF_FILE:
+            scores.append(hit.score)
+    measures = {
+        "body": _shares({piece: hit.body for piece, hit in hits.items()}),
+        "score": _shares({piece: hit.score for piece, hit in hits.items()}),
+        "clause": _shares(clause),
+        "clause_name": _shares(clause_name),
+        "file_words": _shares({piece: sum(of_file[piece.path]) for piece in hits}),
+        "name": {piece: name for piece, (name, _) in named.items()},
+        "dotted": {piece: dotted for piece, (_, dotted) in named.items()},
+        "file": _files(hits, asked),
+        "lines": {piece: math.log1p(len(piece.chunk.lines)) for piece in hits},
+    }
+    for piece in hits:
+        odds = _NOTHING + sum(_WEIGHTS[name] * of.get(piece, 0.0) for name, of in measures.items())
+        yield piece, 1 / (1 + math.exp(-odds)), "name" if piece in named else "words"
+
+
+def _called(index: Index, seeds: Sequence[Ranked]) -> Iterator[tuple[Piece, float]]:
+    """Give what pieces call, with a share of their score."""
+    for seed in seeds:
+        text = index.text(seed.piece.path)
+        body = "\n".join(text[number - 1] for number in seed.piece.chunk.lines if number <= len(text))
+        for _, pieces in sorted(index.named(identifiers(body), _MOST_CALLED).items()):
+            for piece in pieces:
+                yield piece, _CALLED * min(seed.score, POINTED) / len(pieces)
+
+
+def _shares(scores: Mapping[Piece, float]) -> dict[Piece, float]:
+    best = max(scores.values(), default=0.0)
+    return {piece: score / best for piece, score in scores.items()} if best > 0 else {}
+
+
+def _named(index: Index, asked: Question, side: Side) -> dict[Piece, tuple[float, float]]:
+    """Give what the question names: how rare the name is, and whether its class stands before it."""
+    found: dict[Piece, tuple[float, float]] = {}
+    pieces_of = index.named((name.rpartition(".")[2] for name in asked.names), _MOST_DEFINITIONS * 4)
+    for _, every in sorted(pieces_of.items()):
+        pieces = [piece for piece in every if piece.side == side]
+        for piece in pieces:
+            owner = ".".join(piece.chunk.name.split(".")[-2:])
+            dotted = "." in owner and any(f".{one}".endswith(f".{owner}") for one in asked.names)
+            if dotted or len(pieces) <= _MOST_DEFINITIONS:
+                found[piece] = (1 / math.sqrt(len(pieces)), float(dotted))
     return found
 
 
-def _neighbours(index: Index, scores: dict[Piece, float]) -> dict[Piece, float]:
-    """Share the best pieces' scores with what they call, and theirs with what calls them, once each."""
-    seeds = sorted(scores, key=lambda piece: (-scores[piece], piece.path, piece.chunk.lines))[:_SEEDS]
-    used = {piece: identifiers(_text(index, piece)) for piece in seeds}
-    defined = index.named(set().union(*used.values()) if used else set(), _MOST_DEFINITIONS)
-    gains: dict[Piece, float] = {}
-    for seed in seeds:
-        for name in sorted(used[seed] & defined.keys()):
-            for piece in defined[name]:
-                if piece != seed:
-                    gains[piece] = max(gains.get(piece, 0.0), _CALLED * scores[seed] / len(defined[name]))
-    for seed in seeds:
-        own = seed.chunk.name.rpartition(".")[2]
-        for other in seeds:
-            if other != seed and own and own in used[other] and own in defined:
-                gains[other] = max(gains.get(other, 0.0), _CALLS * scores[seed])
-    return gains
-
-
-def _text(index: Index, piece: Piece) -> str:
-    lines = index.text(piece.path)
-    return "\n".join(lines[number - 1] for number in piece.chunk.lines if number <= len(lines))
+def _files(hits: Mapping[Piece, Hit], asked: Question) -> dict[Piece, float]:
+    """Tell how much of a piece's file the question names: its stem as code, or as a plain word."""
+    code = {part.lower() for name in asked.names for part in name.split(".")}
+    words = set(asked.words)
+    paths = {piece.path for piece in hits}
+    said = {}
+    for path in paths:
+        stem = PurePosixPath(path).stem.lower().strip("_")
+        is_word = stem in words or re.sub(r"[^a-z0-9]", "", stem) in words
+        said[path] = 1.0 if stem in code else 0.5 if is_word else 0.0
+    return {piece: said[piece.path] for piece in hits if said[piece.path]}

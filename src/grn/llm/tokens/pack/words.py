@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PART = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _PLACE = re.compile(r"(?P<path>[\w./\\-]+\.\w{1,5})(?:\", line |:)(?P<line>\d+)")
 _PATH = re.compile(r"[\w-]+(?:/[\w.-]+)+|\b[\w-]+\.(?:py|c|cc|cpp|h|hpp|rs|go|java|js|ts|tsx|md|toml)\b")
 _CODE = re.compile(
-    r"`([^`]+)`|\b([A-Za-z_]\w*(?:\.\w+)*)\(|\b(\w*[a-z0-9]_\w+|[a-z]+[A-Z]\w*|[A-Z][a-z]+[A-Z]\w*)\b"
+    r"`+~?([^`<]+?)(?:\s*<[^>]*>)?`+|\b([A-Za-z_]\w*(?:\.\w+)*)\("
+    r"|\b((?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*|\w*[a-z0-9]_\w+|_\w+|[a-z]+[A-Z]\w*|[A-Z][a-z]+[A-Z]\w*)\b"
 )
+_DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
+# What an address or the target of a link says is not what is asked.
+_ADDRESS = re.compile(r"https?://\S+|^\.\. _.*$", re.M)
+_BULLET = re.compile(r"^\s*(?:[-*•+]|\d+[.)])\s+", re.M)
+_PARAGRAPH = re.compile(r"\n\s*\n")
+_SHORTEST = 3  # words of a clause: less is a heading
 # Words of questions and of every language; they would weigh little, and cost time.
 _STOP = frozenset(
     re.findall(
@@ -28,13 +36,14 @@ _STOP = frozenset(
 
 def parts(text: str) -> list[str]:
     """Take identifiers apart, in lower case: ``parseHTTPHeader`` is parse, http, header and itself."""
-    found: list[str] = []
-    for identifier in _IDENTIFIER.findall(text):
-        pieces = [piece.lower() for piece in _PART.findall(identifier)]
-        found += [piece for piece in pieces if len(piece) > 1 and piece not in _STOP]
-        if len(pieces) > 1:
-            found.append("".join(pieces))
-    return found
+    return [part for identifier in _IDENTIFIER.findall(text) for part in _parts_of(identifier)]
+
+
+@lru_cache(1 << 16)  # identifiers recur: with it an index is made in two thirds of the time
+def _parts_of(identifier: str) -> tuple[str, ...]:
+    pieces = [piece.lower() for piece in _PART.findall(identifier)]
+    found = [piece for piece in pieces if len(piece) > 1 and piece not in _STOP]
+    return (*found, "".join(pieces)) if len(pieces) > 1 else tuple(found)
 
 
 def identifiers(text: str) -> set[str]:
@@ -50,8 +59,10 @@ class Question:
     ----------
     words
         Its words, taken apart, each once, in order.
+    clauses
+        The words of each of its points or paragraphs: it may ask for several things.
     names
-        What is written like code.
+        What is written like code, with dots as they are written.
     places
         Files and lines, as in tracebacks.
     paths
@@ -59,6 +70,7 @@ class Question:
     """
 
     words: tuple[str, ...]
+    clauses: tuple[tuple[str, ...], ...]
     names: tuple[str, ...]
     places: tuple[tuple[str, int], ...]
     paths: tuple[str, ...]
@@ -66,13 +78,23 @@ class Question:
 
 def read_question(text: str) -> Question:
     """Read what a question points at; a traceback may be part of it."""
-    names = [next(filter(None, found)) for found in _CODE.findall(text)]
     places = [(found["path"].replace("\\", "/"), int(found["line"])) for found in _PLACE.finditer(text)]
     known = [place for place, _ in places]
+    text = _ADDRESS.sub(" ", text)
     paths = [path for path in _PATH.findall(text) if not any(place.endswith(path) for place in known)]
+    quoted = [next(filter(None, found)) for found in _CODE.findall(text)]
+    clauses = [tuple(dict.fromkeys(parts(clause))) for clause in _clauses(text)]
+    words = tuple(dict.fromkeys(parts(text)))
+    names = [name for some in quoted for name in _DOTTED.findall(some)]
+    files = [*known, *paths]
     return Question(
-        tuple(dict.fromkeys(parts(text))),
-        tuple(dict.fromkeys(name.rpartition(".")[2] for name in names)),
+        words,
+        tuple(dict.fromkeys(clause for clause in clauses if len(clause) >= _SHORTEST)) or (words,),
+        tuple(dict.fromkeys(name for name in names if not any(file.endswith(name) for file in files))),
         tuple(dict.fromkeys(places)),
         tuple(dict.fromkeys(paths)),
     )
+
+
+def _clauses(text: str) -> list[str]:
+    return (_BULLET if len(_BULLET.findall(text)) > 1 else _PARAGRAPH).split(text)
