@@ -54,6 +54,8 @@ def test_a_library_is_indexed_and_searched(papers: Path, capsys: Capture) -> Non
 def test_what_makes_no_sense_is_said(papers: Path, capsys: Capture) -> None:
     """No index, no folder, no model, an empty question; a PDF that cannot be read is named and no error."""
     wrong = (
+        ["index"],
+        ["index", "--forget", str(papers)],
         ["search", "x"],
         ["index", "none"],
         ["index", str(papers), "-m", "gpt-9"],
@@ -62,6 +64,8 @@ def test_what_makes_no_sense_is_said(papers: Path, capsys: Capture) -> None:
     for arguments in wrong:
         assert main(["llm", *arguments]) == 2
         assert capsys.readouterr().err.startswith("error:")
+    assert main(["llm", "search", "x"]) == 2  # none of them has made an index
+    assert "make it" in capsys.readouterr().err
     (papers / "scan.pdf").write_bytes(b"%PDF-1.4")
     assert main(["llm", "index", str(papers), "-m", "none"]) == 0
     assert f"not read: {papers / 'scan.pdf'}: no PDF" in capsys.readouterr().err

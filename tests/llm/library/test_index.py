@@ -59,7 +59,9 @@ def test_a_library_is_read(tmp_path: Path) -> None:
             "papers/notes.md:5", "papers/work.ipynb cell 1", "papers/work.ipynb cell 2", "papers/money.py:1",
         }  # fmt: skip
         assert index.keys() == {"lo2002", "bailey2014", "crash2021", "named"}
-        assert follow(index).read == 0
+        again = follow(index)
+        assert (again.read, again.faults, again.fresh) == (0, done.faults, ())
+        assert done.fresh == done.faults
     assert names_of(tmp_path / "indexes") == ["docs"]
 
 
@@ -163,7 +165,7 @@ def test_a_source_that_is_away_is_kept(tmp_path: Path) -> None:
         assert (done.read, done.gone, index.counts()["passages"]) == (0, 0, 1)
         assert done.faults[0][1].startswith("is not there")
         (tmp_path / "away").rename(folder)
-        assert follow(index) == Followed(0, 0, ())
+        assert follow(index) == Followed(0, 0, (), ())
         many = " ".join(f"w{at}x" for at in range(3_000))
         assert search(index, f"alpha {many}", None, None)[0].placed.name == "docs/a.md"
 

@@ -49,19 +49,36 @@ def index(paths: tuple[Path, ...], name: str, forget: bool, dry_run: bool, **opt
 
     tape, mode = read_tape(options)
     terms = read_terms(options)
+    _check(paths, name, forget=forget)
+    chosen = _known_model(options["model"]) if options["model"] else None
     with (
         open_index(name, indexes_dir()) as library,
         open_caller(tape=tape, mode=mode, notify=notify) as caller,
     ):
         for path in paths:
             (library.remove if forget else library.add)(path)
-        if options["model"]:
-            library.put("model", _known_model(options["model"]))
+        if chosen:
+            library.put("model", chosen)
         model = library.setting("model") or "local"
         with _telling("reading", "files") as tell:
             followed = follow(library, tell)
         made, price = _embed(library, model, caller, terms, dry_run=dry_run)
         _report(library, name, model, followed, made, price, as_json=options["as_json"])
+
+
+def _check(paths: tuple[Path, ...], name: str, *, forget: bool) -> None:
+    """Refuse a slip of the keyboard before it makes an index of its own."""
+    from grn.kit.errors import UsageError
+    from grn.llm.library.index import names_of
+    from grn.llm.room import indexes_dir
+
+    known = names_of(indexes_dir())
+    if name not in known and (forget or not paths):
+        hint = f"there are: {', '.join(known)}" if known else "make it: grn llm index FOLDER"
+        raise UsageError("there is no index of that name", seen=name, hint=hint)
+    for path in paths:
+        if not forget and not path.exists():
+            raise UsageError("there is no such folder or file", seen=str(path))
 
 
 def _known_model(model: str) -> str:
@@ -129,9 +146,8 @@ def _report(
     facts += [("follows", str(path)) for path in sources] or [
         ("follows", "nothing yet: grn llm index FOLDER")
     ]
-    facts.append(
-        ("files", f"{counts['files']:,}, {followed.read:,} read now, {followed.gone:,} gone")
-    )
+    facts.append(("files", f"{counts['files']:,}"))
+    facts.append(("changed", f"{followed.read:,} read, {followed.gone:,} gone"))
     facts.append(("passages", f"{counts['passages']:,}"))
     if counts["papers"]:
         facts.append(("papers", f"{counts['papers']:,} with a cite key"))

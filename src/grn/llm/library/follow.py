@@ -27,11 +27,22 @@ _GONE = "is not there: what was read of it is kept, until grn llm index --forget
 
 @dataclass(frozen=True)
 class Followed:
-    """What following the sources came to: files read, files gone, what could not be read and why."""
+    """What following the sources came to.
+
+    Attributes
+    ----------
+    read, gone
+        Files that were looked at because they had changed, and files that are no more.
+    faults
+        What cannot be read, and why.
+    fresh
+        Those of them that were found now.
+    """
 
     read: int
     gone: int
     faults: tuple[tuple[str, str], ...]
+    fresh: tuple[tuple[str, str], ...]
 
 
 def follow(index: Index, tell: Callable[[int, int], None] = lambda _done, _all: None) -> Followed:
@@ -49,10 +60,10 @@ def follow(index: Index, tell: Callable[[int, int], None] = lambda _done, _all: 
     known = {path: (n_bytes, mtime_ns) for path, n_bytes, mtime_ns in rows}
     seen: dict[str, tuple[int, int]] = {}
     names: dict[str, str] = {}
-    faults: list[tuple[str, str]] = []
+    away: list[tuple[str, str]] = []
     for source in index.sources():
         if not source.exists():
-            faults.append((os.fspath(source), _GONE))
+            away.append((os.fspath(source), _GONE))
             seen |= {path: known[path] for path in known if Path(path).is_relative_to(source)}
             continue
         for file, n_bytes, mtime_ns in files_of(source):
@@ -72,7 +83,9 @@ def follow(index: Index, tell: Callable[[int, int], None] = lambda _done, _all: 
             connection.execute("DELETE FROM vectors WHERE content NOT IN (SELECT content FROM passages)")
             _match(index)
     rows = connection.execute("SELECT path, fault FROM files WHERE fault IS NOT NULL ORDER BY path")
-    return Followed(len(changed), len(gone), (*faults, *((row[0], row[1]) for row in rows)))
+    faults = (*away, *((row[0], row[1]) for row in rows))
+    fresh = tuple(fault for fault in faults if fault in away or fault[0] in changed)
+    return Followed(len(changed), len(gone), faults, fresh)
 
 
 def _read(connection: sqlite3.Connection, path: str, name: str, n_bytes: int, mtime_ns: int) -> None:

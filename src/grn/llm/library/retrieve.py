@@ -59,7 +59,7 @@ def retrieve(
         hint = f"there are: {known}" if known else "make it: grn llm index FOLDER"
         raise UsageError("there is no index of that name", seen=name, hint=hint)
     with open_index(name, folder) as index:
-        for path, why in follow(index).faults:
+        for path, why in follow(index).fresh:
             notify(f"not read: {path}: {why}")
         if not index.counts()["passages"]:
             raise UsageError(
