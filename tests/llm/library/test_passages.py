@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 
 import pytest
+from fpdf import FPDF
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,6 +36,19 @@ def test_pages_and_tables_of_a_pdf(tmp_path: Path) -> None:
         ]  # fmt: skip
         assert found[0].text == "First page."
         assert found[2].text.splitlines() == ["Fund | Sharpe", "Alpha | 1.25", "Beta | -0.10"]
+
+
+def test_columns_stay_columns(tmp_path: Path) -> None:
+    """A line of the left column is not followed by the one beside it."""
+    pdf = FPDF()
+    pdf.add_page()
+    pdf.set_font("Helvetica", size=10)
+    with pdf.text_columns(ncols=2, gutter=10, text_align="L") as columns:
+        columns.write("left " * 60)
+        columns.new_column()
+        columns.write("right " * 60)
+    (page,) = read_passages("a.pdf", bytes(pdf.output()))
+    assert page.text.split() == ["left"] * 60 + ["right"] * 60
 
 
 def test_html_is_what_a_reader_sees() -> None:

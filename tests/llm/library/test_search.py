@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from grn.kit.errors import BudgetError, UsageError
 from grn.llm.calls import Caller, Terms
+from grn.llm.library import vectors
 from grn.llm.library.follow import follow
 from grn.llm.library.index import Index, open_index
 from grn.llm.library.retrieve import retrieve
@@ -54,6 +55,15 @@ def test_answers_by_words_and_by_meaning(index: Index) -> None:
     assert found == []
     (best, *_) = search(index, "prices", None, None)
     assert (best.placed.cite, best.by_words, best.by_vectors) == ("papers/work.ipynb cell 2", 1, None)
+
+
+def test_vectors_depend_on_their_text_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the number of threads and the texts beside it, bit for bit; a long one is cut."""
+    encoder = Here("local")
+    texts = [f"{word} " * times for word in ("money", "moves") for times in (1, 30, 900)] * 3
+    monkeypatch.setattr(vectors, "default_threads", lambda: 4)
+    found = [vector for some in encoder.documents(texts) for vector in some]
+    assert found == [encoder.query(text) for text in texts]
 
 
 def test_all_vectors_are_looked_at(index: Index) -> None:

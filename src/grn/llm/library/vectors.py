@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 from typing import Protocol
 
@@ -13,7 +14,8 @@ from grn.llm.calls import Caller, Terms
 from grn.llm.events import Vectors
 from grn.llm.library.index import Index, Placed
 from grn.llm.local.encoder import Encoder as LocalEncoder
-from grn.llm.local.encoder import load_encoder
+from grn.llm.local.encoder import MiniLM, load_encoder
+from grn.llm.local.engine import default_threads
 from grn.llm.money import usd_text
 from grn.llm.request import Embedding
 
@@ -49,22 +51,32 @@ class Here:
         self._loaded: LocalEncoder | None = None
 
     def documents(self, texts: Sequence[str]) -> Iterator[Sequence[Sequence[float]]]:
-        """Turn texts into vectors; of one that is too long the beginning is read."""
-        for at in range(0, len(texts), _KEPT_AT_ONCE):
-            yield [self.query(text) for text in texts[at : at + _KEPT_AT_ONCE]]
+        """Turn texts into vectors; of one that is too long the beginning is read.
+
+        Each is computed by one thread, alone, so the vectors do not depend on how many there are.
+        """
+        # llama.cpp takes one text after the other, with threads of its own.
+        threads = default_threads() if isinstance(self._encoder(), MiniLM) else 1
+        with ThreadPoolExecutor(threads) as pool:
+            for at in range(0, len(texts), _KEPT_AT_ONCE):
+                yield list(pool.map(self.query, texts[at : at + _KEPT_AT_ONCE]))
 
     def query(self, text: str) -> Sequence[float]:
         """Turn a text into a vector; of one that is too long the beginning is read."""
-        if self._loaded is None:
-            self._loaded = load_encoder(self.model)
+        encoder = self._encoder()
         some = text[:_LONGEST_HERE]
         while True:
             try:
-                return self._loaded.encode(some).vector
+                return encoder.encode(some).vector
             except (UsageError, ProviderError):
                 if len(some) < 100:
                     raise
                 some = some[: len(some) * 9 // 10]
+
+    def _encoder(self) -> LocalEncoder:
+        if self._loaded is None:
+            self._loaded = load_encoder(self.model)
+        return self._loaded
 
 
 class Asked:
