@@ -49,6 +49,9 @@ from grn.cli.lazy import LazyCommand, LazyGroup
             "grn.cli.llm.reprice:reprice", "Price calls of the past under other caches, models and batches"
         ),
         "savings": LazyCommand("grn.cli.llm.savings:savings", "Show what was saved, by what, on the whole bill"),
+        "plan": LazyCommand(
+            "grn.cli.llm.plan:plan", "Place marks of the prompt cache in recorded requests, and explain misses"
+        ),
         "spend": LazyCommand("grn.cli.llm.spend:spend", "Show what calls have cost"),
         "budget": LazyCommand("grn.cli.llm.budget:budget", "Show or set what may be spent in a month"),
         "tape": LazyCommand("grn.cli.llm.tape:tape", "List recorded calls, or move them between machines"),

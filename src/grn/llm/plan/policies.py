@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from grn.llm.plan.cache import Marks
@@ -42,3 +43,14 @@ class Static:
         ends = [prompt.end_of("tools"), prompt.end_of("system")]
         ends += [prompt.last_markable()] if self.rolling else []
         return tuple((place, self.life) for place in sorted({end for end in ends if end is not None}))
+
+
+class Sequence:
+    """Marks that are known beforehand, request by request: as they were sent."""
+
+    def __init__(self, marks: Iterable[Marks]) -> None:
+        self._marks = iter(marks)
+
+    def place(self, prompt: Prompt) -> Marks:
+        """Give the next request's marks, those left out that the provider would not have taken."""
+        return tuple((at, life) for at, life in next(self._marks) if prompt.blocks[at].markable)
