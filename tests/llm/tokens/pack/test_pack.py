@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from grn.kit.errors import UsageError
 from grn.llm.tokens.count import counter_of
 from grn.llm.tokens.pack.chunks import cut
-from grn.llm.tokens.pack.index import open_index
+from grn.llm.tokens.pack.index import open_index, side_of
 from grn.llm.tokens.pack.languages import BY_SUFFIX
 from grn.llm.tokens.pack.pack import Packed, pack
 from grn.llm.tokens.pack.rank import rank
@@ -160,6 +162,87 @@ def test_what_answers_comes_first(repository: Path) -> None:
         pointed = rank(index, 'File "/srv/x/bank/funds.py", line 6, in unrelated')
         assert (pointed[0].piece.chunk.name, pointed[0].reason) == ("unrelated", "/srv/x/bank/funds.py:6")
         assert rank(index, "xyzzy") == []
+
+
+def test_a_question_may_ask_for_several_things() -> None:
+    """Points and paragraphs are clauses; headings are none, and addresses say nothing."""
+    asked = read_question(
+        "Fixes\n-----\n\n- Money is lost in ``Bank.close()``, see https://example.org/money/4\n"
+        "- Funds are not checked twice\n\n.. _issue: https://example.org/other"
+    )
+    assert asked.clauses == (("money", "lost", "bank", "close", "see"), ("funds", "checked", "twice"))
+    assert asked.names == ("Bank.close",)
+    assert not {"https", "example", "other"} & set(asked.words)
+    assert read_question("money").clauses == (("money",),)
+
+
+def test_names_in_the_question_decide(tmp_path: Path) -> None:
+    """Of many functions of one name, that of the class that is named; then its file before others."""
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(9):
+        lines = f"class Part{number}:\n    def close(self):\n        return close_all({number})\n"
+        (folder / f"part_{number}.py").write_text(lines)
+    with open_index(folder, tmp_path / "cache") as index:
+        first = rank(index, "a leak when `Part7.close` is called")[0]
+        assert (first.piece.path, first.piece.chunk.name) == ("part_7.py", "Part7.close")
+        assert rank(index, "close all in part_3.py")[0].piece.path == "part_3.py"
+
+
+def test_tests_and_texts_follow_the_code(tmp_path: Path) -> None:
+    """They speak of everything; a question that asks for them has them first."""
+    folder = tmp_path / "repository"
+    for name, text in {
+        "bank.py": "def lend(amount):\n    return money(amount)\n",
+        "tests/test_bank.py": "def test_lend_money():\n    money = lend(3)\n    assert money\n",
+        "docs/money.md": "# Lend money\n\nMoney to lend, and how money is lent.\n",
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    assert [side_of(name) for name in ("bank.py", "tests/test_bank.py", "docs/money.md", "a/notes.txt")] == [
+        "code", "test", "text", "text",
+    ]  # fmt: skip
+    with open_index(folder, tmp_path / "cache") as index:
+        assert rank(index, "lend money")[0].piece.path == "bank.py"
+        assert rank(index, "which tests lend money")[0].piece.path == "tests/test_bank.py"
+        assert rank(index, "is it documented how to lend money")[0].piece.path == "docs/money.md"
+
+
+def test_heads_come_from_many_files(tmp_path: Path) -> None:
+    """What is left of a budget shows a head of each file that is not there yet, before second ones."""
+    folder = tmp_path / "wide"
+    folder.mkdir()
+    for number in range(12):
+        body = "".join(f"    money += {n}\n" for n in range(40))
+        lines = "".join(f"def money_{number}_{n}(money):\n{body}    return money\n\n" for n in range(3))
+        (folder / f"file_{number}.py").write_text(lines)
+    found = packed(folder, "money", 600)
+    assert found.whole == 0 or found.heads > found.whole
+    assert len(found.files) == 12
+
+
+def test_definitions_below_statements_are_found() -> None:
+    """In branches, handlers, loops and blocks: only what defines nothing is passed over."""
+    text = (
+        "if a:\n    def one():\n        pass\nelse:\n    class Two:\n        x = f(lambda: 0)\n"
+        "        def three(self): return 1\ntry:\n    import b\nexcept E:\n    async def four(): pass\n"
+        "with c() as d:\n    @e\n    def five(): pass\n"
+    )
+    names = {chunk.name for chunk in cut("x.py", text)}
+    assert names == {"", "one", "Two", "Two.three", "four", "five"}
+
+
+def test_an_index_of_an_earlier_version_is_read_anew(repository: Path) -> None:
+    """Nothing is asked and nothing is kept: it is computed from the folder."""
+    cache = repository.parent / "cache"
+    first = packed(repository, "money").text
+    (file,) = cache.glob("*.sqlite3")
+    with closing(sqlite3.connect(file)) as old:
+        for column in ("side", "letters"):
+            old.execute(f"ALTER TABLE chunks DROP COLUMN {column}")
+        old.execute("PRAGMA user_version = 1")
+        old.commit()
+    assert packed(repository, "money").text == first
 
 
 def test_lines_carry_file_and_number(repository: Path) -> None:

@@ -119,6 +119,7 @@ class _Page:
         self._weigh = weigh
         self._added: list[tuple[Piece, tuple[int, ...]]] = []
         self._texts: dict[str, list[str]] = {}
+        self._costs: dict[tuple[Piece, tuple[int, ...]], int] = {}
 
     def fill(self, pieces: Sequence[Piece], lines_of: Callable[[Piece], tuple[int, ...]], limit: int) -> int:
         """Add pieces as long as they fit; returns how many.
@@ -137,7 +138,7 @@ class _Page:
                     break
                 if piece in shown or not lines:
                     continue
-                cost = self._weigh("\n".join([piece.path, *self._numbered(piece.path, lines)])) + _AROUND
+                cost = self._cost(piece, lines)
                 if spent + cost <= limit:
                     self._added.append((piece, lines))
                     spent += cost
@@ -146,6 +147,12 @@ class _Page:
             if len(self._added) == known:
                 break
         return len(self._added) - before
+
+    def _cost(self, piece: Piece, lines: tuple[int, ...]) -> int:
+        if (piece, lines) not in self._costs:
+            text = "\n".join([piece.path, *self._numbered(piece.path, lines)])
+            self._costs[piece, lines] = self._weigh(text) + _AROUND
+        return self._costs[piece, lines]
 
     def files(self) -> list[str]:
         return list(dict.fromkeys(piece.path for piece, _ in self._added))
