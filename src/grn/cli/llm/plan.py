@@ -98,12 +98,16 @@ def _read(file: Path | None, tape: str | None) -> list[Sent]:
 
 
 def _weigh() -> Weigh:
+    from grn.llm.plan.offers import offer_of
+    from grn.llm.room import open_catalogue
     from grn.llm.tokens.count import Counter, counter_of
 
     counters: dict[str, Counter] = {}
+    catalogue = open_catalogue()
 
     def weigh(model: str, text: str) -> int:
         if model not in counters:
+            offer_of(catalogue.find(model))  # refuses another maker's model before its vocabulary is loaded
             counters[model] = counter_of(model)
         return counters[model].count(text).about
 
