@@ -82,4 +82,5 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(VENV)/.uv
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.uv
 	@echo "installing into $(VENV), with what the checks need (once)" >&2
 	@$(INSTALL) --editable '.[dev,peers,samples]'
+	@$(INSTALL) --editable '.[train]' || echo "not installed: the extra train, whose tests are skipped" >&2
 	@touch $(VENV)/.core $@

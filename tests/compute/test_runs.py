@@ -180,7 +180,7 @@ def test_a_job_that_ignores_its_time_is_lost_and_says_why(
     connection: Connection, cluster: Cluster, bundle: Make, tmp_path: Path
 ) -> None:
     """It ends without an exit code; the follower comes to an end, and the queue's word is the reason."""
-    made = bundle("echo begun; sleep 300", shape=Shape(partition="short", walltime_min=1), signal_s=30)
+    made = bundle("echo begun; sleep 300", shape=Shape(partition="short", walltime_min=1), signal_s=None)
     run = sent(connection, cluster, made)
     assert read_log(connection, cluster, run, tmp_path / "log").startswith(b"begun\n")
     task = find_run(connection, cluster, run.name).tasks[0]

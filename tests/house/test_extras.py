@@ -26,8 +26,9 @@ PROGRAMS = {"ruff": "ruff", "uv": "uv"}
 # Modules that come with a package and need another one, for a use that is not ours.
 UNUSED = {"adbc_driver_duckdb"}
 
-# Extras that are pinned and documented, and not installed for the tests: without a card they can do nothing.
-FOR_HARDWARE = {"cuda"}
+# Extras that are pinned and documented, and not always installed for the tests: without a card `cuda` can do
+# nothing, and torch's build for cards asks for another compiler than the tests of that extra do.
+FOR_HARDWARE = {"cuda", "train"}
 
 
 @cache

@@ -62,7 +62,8 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool
             "grn.cli.fit.fit:fit", "Predict whether MODEL fits, how fast it is, and what makes it fit"
         ),
         "compute": LazyCommand(
-            "grn.cli.compute:compute", "Run jobs on a cluster, and bring their results home"
+            "grn.cli.compute:compute",
+            "Fine-tune models, run jobs on a cluster, bring their results home",
         ),
         "completions": LazyCommand(
             "grn.cli.completions:completions", "Print the completion script of a shell"

@@ -10,6 +10,9 @@ from grn.cli.lazy import LazyCommand, LazyGroup
 @click.group(
     cls=LazyGroup,
     lazy={
+        "train": LazyCommand(
+            "grn.cli.compute.train:train", "Fine-tune a model as RECIPE says: QLoRA, LoRA, or all weights"
+        ),
         "connect": LazyCommand(
             "grn.cli.compute.connect:connect", "Open the connection to CLUSTER, answering what it asks"
         ),
@@ -21,4 +24,4 @@ from grn.cli.lazy import LazyCommand, LazyGroup
     },
 )
 def compute() -> None:
-    """Run jobs on a cluster, and bring their results home."""
+    """Fine-tune models, run jobs on a cluster, bring their results home."""

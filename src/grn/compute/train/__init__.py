@@ -1,0 +1,1 @@
+"""Fine-tuning: adapters, adapters beside 4-bit weights, or every weight; here or in a job on a cluster."""

@@ -1,0 +1,135 @@
+"""A model's weights: loaded as they are trained, with their adapters, and written down at the end."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from grn.compute.train.recipe import Recipe
+from grn.kit.errors import MissingError, UsageError, require_extra
+
+_QV = ["q_proj", "v_proj"]
+
+
+def load_tokenizer(recipe: Recipe) -> Any:
+    """The model's tokenizer; it fills up with its end where it has no sign of its own for that.
+
+    Raises
+    ------
+    MissingError, MissingExtraError
+        It is not there; the extra `train` is not installed.
+    """
+    transformers = _transformers(recipe)
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(_where(recipe))
+    except (OSError, ValueError) as error:
+        raise _not_there(recipe, error) from error
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_model(recipe: Recipe, device: str) -> Any:
+    """The model with what is trained of it, on a device (``cpu``, ``cuda:0``).
+
+    Weights of 4 bits are NF4 with double quantisation (QLoRA, arXiv:2305.14314).  Adapters are drawn by the
+    seed.
+
+    Raises
+    ------
+    MissingError, MissingExtraError, UsageError
+        It is not there; the extra `train` is not installed; it has no layers for adapters to stand beside.
+    """
+    import torch
+
+    transformers = _transformers(recipe)
+    peft = require_extra("peft", "train")
+    tuning = recipe.tuning
+    # Processors compute bf16 slowly or not at all; the adapters are float32 in any case.
+    dtype = torch.bfloat16 if device != "cpu" else torch.float32
+    quantised = None
+    if tuning.method == "qlora":
+        require_extra("bitsandbytes", "train")
+        quantised = transformers.BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=dtype,
+        )
+    transformers.set_seed(recipe.steps.seed)
+    try:
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            _where(recipe), dtype=dtype, quantization_config=quantised, device_map={"": device}
+        )
+    except (OSError, ValueError) as error:
+        raise _not_there(recipe, error) from error
+    for module in model.modules():
+        # On processors with AVX512-BF16 bitsandbytes repacks a layer's weights at its first evaluation, and
+        # back again with scales in bf16: evaluating changed what was trained on (0.50.2, 2026-11-23).
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+    model.config.use_cache = False
+    if tuning.method == "full":
+        return model
+    if tuning.method == "qlora":
+        model = peft.prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+    if tuning.checkpointing:
+        # Nothing before the first adapter has a gradient: without this none would reach it.
+        model.enable_input_require_grads()
+    adapter = peft.LoraConfig(
+        r=tuning.rank,
+        lora_alpha=tuning.alpha or 2 * tuning.rank,
+        lora_dropout=tuning.dropout,
+        target_modules="all-linear" if tuning.targets == "all" else _QV,
+        task_type="CAUSAL_LM",
+    )
+    try:
+        return peft.get_peft_model(model, adapter)
+    except ValueError as error:
+        raise UsageError(
+            "this model has no layers of those names", seen=str(error), hint='targets = "all"'
+        ) from error
+
+
+def merge(recipe: Recipe, adapter: Path, target: Path) -> None:
+    """Write the model with its adapter folded in, from weights as they are and not from 4 bits.
+
+    Raises
+    ------
+    MissingError, MissingExtraError
+        The model is not there; the extra `train` is not installed.
+    """
+    import torch
+
+    transformers = _transformers(recipe)
+    peft = require_extra("peft", "train")
+    base = transformers.AutoModelForCausalLM.from_pretrained(_where(recipe), dtype=torch.float32)
+    merged = peft.PeftModel.from_pretrained(base, str(adapter)).merge_and_unload()
+    merged.save_pretrained(target)
+    load_tokenizer(recipe).save_pretrained(target)
+
+
+def _where(recipe: Recipe) -> str:
+    return recipe.model.path if recipe.model.hub else str(recipe.find(recipe.model.path))
+
+
+def _transformers(recipe: Recipe) -> Any:
+    # Read when the package is imported: without it a missing file becomes a question to the network.
+    if not recipe.model.hub:
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    transformers = require_extra("transformers", "train")
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    return transformers
+
+
+def _not_there(recipe: Recipe, error: Exception) -> MissingError:
+    first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return MissingError(
+        f"the model {recipe.model.path} cannot be loaded",
+        seen=first,
+        hint="path is a folder with config.json, weights and tokenizer; hub = true fetches OWNER/NAME",
+    )
