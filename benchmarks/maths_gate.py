@@ -4,8 +4,7 @@
     python -m benchmarks.maths_gate --only heat --mutmut PYTHON
 
 Each document goes through read, check, implement and the gate; no model proposes anything. ``--mutmut`` names
-the Python of an environment with mutmut, NumPy, SciPy, mpmath and pytest, and runs the accepted suite there on a
-copy.
+the Python of an environment with mutmut, NumPy, SciPy, mpmath and pytest: the accepted suite runs there too.
 """
 
 from __future__ import annotations

@@ -38,10 +38,12 @@ $$ r := 1 - \mathrm{erf}(x) $$
 $$ s := \ln \Phi(z) $$
 $$ u := \cosh x - 1 $$
 $$ v := e^{x + w} - e^x $$
+$$ y := (1 + w)^x - 1 $$
 """
 RULES = {
     "a": "expm1", "b": "log1p", "c": "half angle", "k": "difference of roots", "l": "log1p", "m": "weights",
     "n": "other tail", "r": "other tail", "s": "log Phi", "u": "half angle", "v": "expm1",
+    "y": "expm1 of a power, log1p",
 }  # fmt: skip
 
 
@@ -62,7 +64,8 @@ def test_what_cancels_is_written_another_way(catalogue: Implemented) -> None:
     Truth is mpmath at 160 digits; the rules are those of Higham, Accuracy and Stability, chapter 1.
     """
     for function in catalogue.functions:
-        assert [rule.split(" (")[0] for rule in function.rules] == [RULES[function.key]], function.key
+        rules = [rule.split(" (")[0] for rule in function.rules]
+        assert rules == RULES[function.key].split(", "), function.key
         assert "equal by" in function.rules[0]
         assert function.error <= GOOD, function.key
         assert function.naive_error > 1e6, function.key

@@ -11,11 +11,16 @@ from grn.cli.lazy import LazyCommand, LazyGroup
     cls=LazyGroup,
     lazy={
         "check": LazyCommand("grn.cli.maths.check:check", "Check every step of a derivation"),
-        "implement": LazyCommand("grn.cli.maths.implement:implement", "Write NumPy code from a derivation"),
-        "tests": LazyCommand("grn.cli.maths.tests:tests", "Keep proposed tests that catch something new"),
-        "trace": LazyCommand("grn.cli.maths.trace:trace", "Show step, code and tests as a chain"),
+        "implement": LazyCommand(
+            "grn.cli.maths.implement:implement",
+            "Write typed NumPy functions for the named results of a derivation",
+        ),
+        "tests": LazyCommand(
+            "grn.cli.maths.tests:tests", "Propose tests of a module and keep those that pass the gate"
+        ),
+        "trace": LazyCommand("grn.cli.maths.trace:trace", "Show the chain of each function"),
         "read": LazyCommand("grn.cli.maths.read:read", "Show how a formula is read"),
     },
 )
 def maths() -> None:
-    """Read derivations in LaTeX, check their steps, write code from them and tests for it."""
+    """Read derivations in LaTeX, and check their steps; write code from them, and tests of it."""

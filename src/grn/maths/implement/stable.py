@@ -111,6 +111,8 @@ def _pair(a: Tree, b: Tree) -> Iterator[tuple[str, Tree]]:
     match a, b:
         case Call("exp", (x,)), Number(value) if value == 1:
             yield "expm1", Call("expm1", (x,))
+        case Call("pow", (x, power)), Number(value) if value == 1 and not isinstance(power, Number):
+            yield "expm1 of a power", Call("expm1", (_times(power, Call("log", (x,))),))
         case Call("exp", (x,)), Call("exp", (y,)):
             yield "expm1", _times(b, Call("expm1", (_sum([(1, x), (-1, y)]),)))
         case Call("cosh", (x,)), Number(value) if value == 1:
