@@ -175,14 +175,16 @@ class Index:
         import numpy as np
 
         rows = self.connection.execute(
-            "SELECT p.id, v.vector FROM passages p JOIN vectors v ON v.content = p.content AND v.model = ?"
-            " ORDER BY p.id",
+            "SELECT p.id, v.vector FROM passages p JOIN vectors v ON v.content = p.content AND v.model = ?",
             (model,),
         ).fetchall()
         if not rows:
             return [], np.zeros((0, 0), np.float32)
-        joined = np.frombuffer(b"".join(row[1] for row in rows), "<f4").astype(np.float32)
-        return [int(row[0]) for row in rows], joined.reshape(len(rows), -1)
+        ids = np.array([row[0] for row in rows])
+        joined = np.frombuffer(b"".join(row[1] for row in rows), "<f4").astype(np.float32, copy=False)
+        # Not sorted by SQLite, which would carry the vectors along: 1.9 s for 50,000 against 0.3 s.
+        order = np.argsort(ids, kind="stable")
+        return ids[order].tolist(), joined.reshape(len(rows), -1)[order]
 
     def missing(self, model: str) -> list[tuple[str, Placed]]:
         """List what has no vector of a model yet: content's hash, and a passage with it."""
