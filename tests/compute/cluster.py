@@ -137,7 +137,10 @@ class Loopback:
         self.wait_for_node()
 
     def stop(self) -> None:
-        """End every daemon by its process id."""
+        """End every job, then every daemon by its process id."""
+        self.slurm("scancel", "--user", "root")
+        with contextlib.suppress(AssertionError):
+            self.wait(lambda: not self.slurm("squeue", "-h", "-t", "R,CG"), "the end of all jobs", 10)
         for file in (self.folder / "run").glob("*.pid"):
             self.end(file.stem)
 

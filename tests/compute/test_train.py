@@ -263,7 +263,7 @@ def test_on_a_cluster_through_its_walltime_to_the_same_bytes(
     loopback: Loopback, connection: Connection, cluster: Cluster, room: Path, tmp_path: Path
 ) -> None:
     """The same recipe as a job: signalled, saved, queued again, resumed, fetched: the bytes of a run here."""
-    write_recipe(room, steps="most = 400\nepochs = 100")
+    write_recipe(room, steps="most = 150\nepochs = 100")
     grn = Path(sys.executable).with_name("grn")
     command = f"{grn} compute train recipe.toml --out $GRN_OUT/run --threads 1"
     job = Job(
