@@ -149,6 +149,22 @@ def test_sources_come_and_go(tmp_path: Path) -> None:
         pass
 
 
+def test_words_without_a_passage_are_nobody_s(tmp_path: Path) -> None:
+    """What another version took apart differently stays behind in the index of words, and is never shown."""
+    (tmp_path / "a.md").write_text("alpha")
+    with open_index("docs", tmp_path / "indexes") as index:
+        index.add(tmp_path / "a.md")
+        follow(index)
+        index.connection.execute(
+            "INSERT INTO words (rowid, path, title, body) VALUES (2, '', '', 'alpha alpha')"
+        )
+        assert [found.placed.id for found in search(index, "alpha", None, None)] == [1]
+        (tmp_path / "a.md").write_text("beta and more")
+        follow(index)
+        (found,) = search(index, "beta", None, None)
+        assert found.placed.id > 1
+
+
 def test_a_source_that_is_away_is_kept(tmp_path: Path) -> None:
     """A disk that is not mounted takes no vectors along; odd names and files that vanish end nothing."""
     folder = tmp_path / "docs"

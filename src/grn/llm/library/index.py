@@ -30,8 +30,9 @@ _STEPS = (
         "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT)",
         # `head`: of a PDF the first page, of a bibliography its text; `fault`: why it could not be read.
         "CREATE TABLE files (path TEXT PRIMARY KEY, bytes INTEGER, mtime_ns INTEGER, head TEXT, fault TEXT)",
-        "CREATE TABLE passages (id INTEGER PRIMARY KEY, path TEXT, name TEXT, title TEXT, text TEXT,"
-        " unit TEXT, first INTEGER, last INTEGER, code INTEGER, content TEXT)",
+        # A number is never used again: words of a passage that is gone must not become another's.
+        "CREATE TABLE passages (id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT, name TEXT, title TEXT,"
+        " text TEXT, unit TEXT, first INTEGER, last INTEGER, code INTEGER, content TEXT)",
         "CREATE INDEX passages_of_path ON passages (path)",
         "CREATE INDEX passages_of_content ON passages (content)",
         # Porter's stems; what is searched is taken apart before.
@@ -164,8 +165,8 @@ class Index:
             return []
         asked = " OR ".join(f'"{word}"' for word in words)
         rows = self.connection.execute(
-            "SELECT rowid, -bm25(words, ?, ?, ?) AS score FROM words WHERE words MATCH ?"
-            " ORDER BY score DESC, rowid LIMIT ?",
+            "SELECT p.id, -bm25(words, ?, ?, ?) AS score FROM words JOIN passages p ON p.id = words.rowid"
+            " WHERE words MATCH ? ORDER BY score DESC, p.id LIMIT ?",
             (*weights, asked, limit),
         )
         return [(int(row[0]), float(row[1])) for row in rows]
