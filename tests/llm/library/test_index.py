@@ -30,11 +30,9 @@ def dump(index: Index) -> list[tuple[object, ...]]:
     found = [
         (row[0], row[1]) for row in index.connection.execute("SELECT path, key FROM works ORDER BY path")
     ]
-    words = [
-        [index.passages([ident])[ident].cite for ident, _ in index.words((word,), (1.0, 1.0, 1.0), 99)]
-        for word in ("alpha", "beta", "sharp")
-    ]
-    return [*rows, *found, *((tuple(sorted(one)),) for one in words)]
+    asked = ("alpha", "beta", "alpha beta")
+    best = [tuple(one.placed.cite for one in search(index, words, None, None, limit=5)) for words in asked]
+    return [*rows, *found, *best]
 
 
 def test_a_library_is_read(tmp_path: Path) -> None:

@@ -64,12 +64,21 @@ def search(
     lexical = {} if way == "vectors" else by_words(index, question)
     semantic = {} if way == "words" or vector is None or model is None else by_vectors(index, vector, model)
     fused = fuse(lexical, semantic) if lexical and semantic else (lexical or semantic)
-    best = sorted(fused, key=lambda ident: (-fused[ident], ident))[:limit]
-    placed = index.passages(best)
+    placed, best = _best(index, fused, limit)
     ranks = [_ranks(scores) for scores in (lexical, semantic)]
     return [
         Found(placed[one], round(fused[one], _DIGITS), ranks[0].get(one), ranks[1].get(one)) for one in best
     ]
+
+
+def _best(index: Index, scores: Mapping[int, float], limit: int) -> tuple[dict[int, Placed], list[int]]:
+    """Give the best; equal ones in order of file and place, whenever they were read."""
+    order = sorted(scores.values(), reverse=True)
+    least = order[limit - 1] if len(order) > limit else None
+    some = [ident for ident, score in scores.items() if least is None or score >= least]
+    placed = index.passages(some)
+    some.sort(key=lambda ident: (-scores[ident], placed[ident].name, placed[ident].passage.first, ident))
+    return placed, some[:limit]
 
 
 def by_words(index: Index, question: str) -> dict[int, float]:
