@@ -4,6 +4,7 @@ import importlib
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import grn.maths.implement.build as build
 from grn.kit.errors import UsageError
 from grn.maths.deciders.domain import Range
 from grn.maths.implement.accuracy import draw_points
+from grn.maths.implement.bounded import bounded
 from grn.maths.implement.build import GOOD, implement
 from grn.maths.implement.module import (
     Implemented,
@@ -125,6 +127,15 @@ def test_what_has_no_code_is_named_with_the_reason() -> None:
         implement(derivation, {"a": "a"})
     with pytest.raises(UsageError, match="no such result"):
         implement(derivation, {"missing": "missing"})
+
+
+def test_a_formula_that_explodes_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tower of exponentials ends at a limit; what uses it goes with it, the rest stays."""
+    monkeypatch.setattr(build, "bounded", partial(bounded, time_s=3.0))
+    page = r"Let $x > 0$. $$ a := e^{e^{e^{e^x}}} $$ $$ b := a + 1 $$ $$ c := e^x $$"
+    made = implement(derive(page), points=24)
+    assert [f.key for f in made.functions] == ["c"]
+    assert dict(made.skipped) == {"a": "too large to work out", "b": "it uses a result without code"}
 
 
 def test_points_keep_to_what_is_assumed() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from grn.kit.errors import UsageError
@@ -18,6 +19,7 @@ from grn.maths.implement.accuracy import (
     run_source,
     sample,
 )
+from grn.maths.implement.bounded import bounded
 from grn.maths.implement.emit import Emitter
 from grn.maths.implement.function import Function, Namer, write_function, write_original
 from grn.maths.implement.module import Implemented
@@ -70,8 +72,15 @@ def implement(
     for key in order:
         form = derivation.results[key].forms[0]
         function = Function(key, called[key], derivation.arguments(key), form, form.tree)
+        if {name for name, _ in skipped} & set(_results_in(form.tree, derivation)):
+            skipped.append((key, "it uses a result without code"))
+            continue
         run_source(write_original(function, derivation, called), digits)
-        panels += _measured(function, derivation, called, floats, digits, points)
+        try:
+            panels += _measured(function, derivation, called, floats, digits, points)
+        except BeyondError as error:
+            skipped.append((key, str(error)))
+            continue
         run_source(write_function(function, derivation, called, docstring=False), floats)
         functions.append(function)
         if seen is not None:
@@ -146,11 +155,12 @@ def _measured(
     points: int,
 ) -> list[Panel]:
     """Find the form that loses least, and its error; returns the picture of it."""
-    if not function.arguments:
+    if not function.arguments or not points:
         return []
-    taken = sample(derivation, function.arguments, digits[f"original_{function.name}"], points)
+    original = digits[f"original_{function.name}"]
+    taken = bounded(partial(sample, derivation, function.arguments, original, points))
     if not taken.exact:
-        return []
+        raise BeyondError("nowhere in its domain has it a value that float64 holds")
 
     def errors(tree: Tree) -> Floats:
         trial = Function(function.key, function.name, function.arguments, function.form, tree)
