@@ -18,7 +18,7 @@ def test_the_first_report_covers_last_month(capsys: pytest.CaptureFixture[str], 
     ]
     assert main(["llm", "import", *map(str, paths)]) == 0
     captured = capsys.readouterr()
-    assert captured.err == "4 files: 7 calls are new, 0 were known; 1 damaged lines\n"
+    assert captured.err == "files with calls: 4; new calls: 7, known: 0; damaged lines: 1\n"
     assert "claude-code           3  2026-10-05" in captured.out
     assert main(["llm", "import", *map(str, paths), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

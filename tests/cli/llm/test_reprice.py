@@ -27,7 +27,7 @@ def test_conversations_are_priced_anew(capsys: pytest.CaptureFixture[str]) -> No
                     "planned:haiku", "recorded:haiku"]  # fmt: skip
     assert captured.out.split("\n\n")[1].splitlines()[1].startswith("s-1           thesis       2  $0.02")
     assert "2 calls are left out" in captured.err
-    assert "1 of 2 conversations cost half of what was recorded" in captured.err
+    assert "1 of 2 conversations cost half of it" in captured.err
     assert main(["llm", "reprice", "--since", "2026-10-05", "--project", "thesis", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     # Opus 5.5 and Haiku 5.5, $ per million tokens; see transcripts for the tokens of the three calls.

@@ -27,7 +27,7 @@ def claude_line(
         "parentUuid": "u-0",
         "isSidechain": False,
         "userType": "external",
-        "cwd": "/home/somebody/thesis",
+        "cwd": "/data/thesis",
         "sessionId": session,
         "version": "2.0.74",
         "type": "assistant",
@@ -48,7 +48,7 @@ def claude_line(
 
 def claude_code(folder: Path) -> Path:
     """A conversation whose first answer has two lines, with a side conversation that repeats it."""
-    path = folder / "projects" / "-home-somebody-thesis" / "s-1.jsonl"
+    path = folder / "projects" / "-data-thesis" / "s-1.jsonl"
     path.parent.mkdir(parents=True)
     said = {"type": "user", "sessionId": "s-1", "timestamp": "2026-10-05T08:00:00.000Z",
             "message": {"role": "user", "content": "why?"}}  # fmt: skip
@@ -85,7 +85,7 @@ def codex(folder: Path) -> Path:
 
     path = folder / "sessions" / "2026" / "10" / "06" / "rollout-2026-10-06T09-00-00-c-1.jsonl"
     path.parent.mkdir(parents=True)
-    meta = {"id": "c-1", "cwd": "/home/somebody/solver", "originator": "codex_cli_rs"}
+    meta = {"id": "c-1", "cwd": "/data/solver", "originator": "codex_cli_rs"}
     path.write_text(
         lines(
             {"timestamp": "2026-10-06T09:00:00.000Z", "type": "session_meta", "payload": meta},

@@ -17,7 +17,7 @@ from grn.cli.lazy import LazyCommand, LazyGroup
         "later": LazyCommand("grn.cli.llm.later:later", "See, hand in and collect questions that can wait"),
         "cascade": LazyCommand(
             "grn.cli.llm.cascade:cascade",
-            "Ask the cheapest model first, the next one only when a check fails",
+            "Ask the cheapest model first, and the next one only when a check fails",
         ),
         "cache": LazyCommand("grn.cli.llm.cache:cache", "Have a provider keep a long prompt"),
         "refactor": LazyCommand(
@@ -36,22 +36,19 @@ from grn.cli.lazy import LazyCommand, LazyGroup
             "grn.cli.llm.pack:pack", "Pack what of the folder PATH answers QUERY, for a model to read"
         ),
         "index": LazyCommand("grn.cli.llm.index:index", "Make folders and files searchable"),
-        "search": LazyCommand(
-            "grn.cli.llm.search:search", "Search an index by words and by meaning, with file and line or page"
-        ),
+        "search": LazyCommand("grn.cli.llm.search:search", "Search an index by words and by meaning"),
         "squeeze": LazyCommand(
             "grn.cli.llm.squeeze:squeeze", "Write FILE, or what is piped in, with fewer tokens"
         ),
         "import": LazyCommand(
-            "grn.cli.llm.import_:import_calls", "Read calls of the past: transcripts of agents, usage exports"
+            "grn.cli.llm.import_:import_calls",
+            "Read calls of the past from transcripts of coding agents and from usage exports",
         ),
         "reprice": LazyCommand(
             "grn.cli.llm.reprice:reprice", "Price calls of the past under other caches, models and batches"
         ),
-        "savings": LazyCommand("grn.cli.llm.savings:savings", "Show what was saved, by what, on the whole bill"),
-        "plan": LazyCommand(
-            "grn.cli.llm.plan:plan", "Place marks of the prompt cache in recorded requests, and explain misses"
-        ),
+        "savings": LazyCommand("grn.cli.llm.savings:savings", "Show what was saved, and by what"),
+        "plan": LazyCommand("grn.cli.llm.plan:plan", "Place marks of the prompt cache in recorded requests"),
         "spend": LazyCommand("grn.cli.llm.spend:spend", "Show what calls have cost"),
         "budget": LazyCommand("grn.cli.llm.budget:budget", "Show or set what may be spent in a month"),
         "tape": LazyCommand("grn.cli.llm.tape:tape", "List recorded calls, or move them between machines"),

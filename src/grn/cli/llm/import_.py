@@ -44,10 +44,10 @@ def import_calls(paths: tuple[Path, ...], as_json: bool) -> None:
         done = history.add(found.calls.values(), Catalogue)
         rows = [row for row in history.rows() if row.call in found.calls]
     notify(
-        f"{found.files:,} files: {done['new']:,} calls are new, {done['known']:,} were known"
-        + (f", {done['grown']:,} have grown" if done["grown"] else "")
-        + (f"; {len(found.unknown):,} files of other formats" if found.unknown else "")
-        + (f"; {found.damaged:,} damaged lines" if found.damaged else "")
+        f"files with calls: {found.files:,}; new calls: {done['new']:,}, known: {done['known']:,}"
+        + (f", grown: {done['grown']:,}" if done["grown"] else "")
+        + (f"; files of other formats: {len(found.unknown):,}" if found.unknown else "")
+        + (f"; damaged lines: {found.damaged:,}" if found.damaged else "")
     )
     sources = [_sum(name, [row for row in rows if row.note == name]) for name in _names(rows)]
     if as_json:

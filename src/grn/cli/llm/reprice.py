@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 )
 @json_option
 def reprice(since: str | None, project: str | None, model: str | None, top: int, as_json: bool) -> None:
-    """Price calls of the past, which grn llm import has read, under other caches, models and batches.
+    """Price calls of the past under other caches, models and batches.
 
-    All ways at today's prices, so that only the ways differ; for Claude's models, whose rules of the cache
-    are published. What was said is not known any more: prompts are made again from their counts. Another
-    model is given the same numbers of tokens, which newer and older families of Claude count differently.
+    The calls are those that grn llm import has read. All ways at today's prices, so that only the ways
+    differ; for Claude's models, whose rules of the cache are published. What was said is not known any
+    more: prompts are made again from their counts. Another model is given the same numbers of tokens, which
+    newer and older families of Claude count differently.
     """
     from grn.kit.errors import MissingError
     from grn.llm.history.reprice import reprice as price_anew
@@ -96,8 +97,8 @@ def _show(found: Repriced, top: int) -> None:
             ),
         )
     half, planned = found.half(), found.total(PLANNED) or 0
-    whose = f"{half} of {len(found.bills)} conversations" if len(found.bills) > 1 else "the conversation"
-    notify(f"{usd_short(recorded)} -> {usd_short(planned)} planned; {whose} cost half of what was recorded")
+    whose = f"; {half} of {len(found.bills)} conversations cost half of it" if len(found.bills) > 1 else ""
+    notify(f"{usd_short(recorded)} recorded, {usd_short(planned)} planned{whose}")
 
 
 def _ways(found: Repriced) -> list[str]:

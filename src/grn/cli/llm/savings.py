@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 )
 @json_option
 def savings(since: str | None, imported: bool, instead: str, as_json: bool) -> None:
-    """Show what was saved, by what, on the whole bill.
+    """Show what was saved, and by what, on the whole bill.
 
     Each lever is held against what the same calls would have cost without it; the method is part of the
     table. What is not written down is not guessed.
