@@ -20,7 +20,7 @@ def test_an_example_goes_through_the_whole_chain(
 ) -> None:
     """Read, checked, implemented, tested, traced: every step proved, at least 85 % of the mutants killed.
 
-    The bar is that of mutation scores of generated suites in this project's plan; no chain has a gap.
+    85 % is the bar of `benchmarks.maths_gate`, which runs twelve; here two functions, all of them nightly.
     """
     monkeypatch.setenv("GRN_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
@@ -28,7 +28,8 @@ def test_an_example_goes_through_the_whole_chain(
     assert main(["maths", "check", notebook, "--json"]) == 0
     counts = json.loads(capsys.readouterr().out)["counts"]
     assert set(counts) == {"proved", "assumed"}
-    assert main(["maths", "implement", notebook, "-o", f"{name}.py"]) == 0
+    chosen = [] if NIGHTLY else ["--name", "m", "--name", "v"]
+    assert main(["maths", "implement", notebook, "-o", f"{name}.py", *chosen]) == 0
     capsys.readouterr()
     assert main(["maths", "tests", f"{name}.py", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)

@@ -138,6 +138,15 @@ def test_a_formula_that_explodes_is_left_out(monkeypatch: pytest.MonkeyPatch) ->
     assert dict(made.skipped) == {"a": "too large to work out", "b": "it uses a result without code"}
 
 
+def test_a_function_that_is_lost_is_said() -> None:
+    """Where no known form helps, the error is told, and no property claims what does not hold."""
+    made = implement(derive(r"Let $x > 0$. $$ a := \frac{x - \sin x}{x^3} $$ $$ b := x + 1 $$"))
+    assert [function.lost for function in made.functions] == [True, False]
+    properties = properties_source(made, "made")
+    assert "test_b_is_its_formula" in properties
+    assert "test_a_is_its_formula" not in properties
+
+
 def test_points_keep_to_what_is_assumed() -> None:
     """Bounds hold at every point, and so do assumptions that tie names to each other."""
     derivation = derive(r"Let $0 < q < 1$, $t > 0$, $T > t$, $n \in \mathbb{N}$. $$ a := q t T n $$")

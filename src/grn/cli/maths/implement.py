@@ -32,7 +32,7 @@ def implement(document: Path, out: Path, names: tuple[str, ...], as_json: bool) 
     from grn.kit.errors import UsageError
     from grn.kit.progress import Progress
     from grn.maths.implement.build import implement as build
-    from grn.maths.implement.module import write_files
+    from grn.maths.implement.module import units, write_files
     from grn.maths.implement.results import identifier
 
     if out.suffix != ".py" or not out.stem.isidentifier():
@@ -51,8 +51,8 @@ def implement(document: Path, out: Path, names: tuple[str, ...], as_json: bool) 
                 "name": f.name,
                 "step": f.form.step.number,
                 "rewritten": f.rules,
-                "error_units": f.error,
-                "error_units_as_written": f.naive_error,
+                "error_units": units(f.error),
+                "error_units_as_written": units(f.naive_error),
             }
             for f in made.functions
         ]
@@ -70,6 +70,10 @@ def implement(document: Path, out: Path, names: tuple[str, ...], as_json: bool) 
             for f in made.functions
         ]
         write_table(("function", "step", "error", "as written", "form"), rows)
+    for function in made.functions:
+        if function.lost:
+            told = f"{function.name} loses half of its digits or more in a part of its domain"
+            click.echo(f"{told}: declare a narrower one, or write it another way", file=sys.stderr)
     for key, why in made.skipped:
         click.echo(f"no code for {key}: {why}", file=sys.stderr)
     click.echo("wrote " + ", ".join(map(str, written)), file=sys.stderr)

@@ -12,6 +12,8 @@ from grn.maths.implement.results import Derivation, Form, identifier
 from grn.maths.syntax import Tree
 
 _LONGEST = 96
+LOST = 2.0**26
+"""Units of error at which half of the digits are gone."""
 
 
 @dataclass(slots=True)
@@ -43,6 +45,11 @@ class Function:
     rules: list[str] = field(default_factory=list)
     error: float = 0.0
     naive_error: float = 0.0
+
+    @property
+    def lost(self) -> bool:
+        """Whether somewhere in its domain half of its digits are wrong: no property could hold."""
+        return not self.error < LOST
 
 
 class Namer:

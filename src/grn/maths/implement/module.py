@@ -65,8 +65,9 @@ def originals_source(made: Implemented, keys: Sequence[str] | None = None) -> st
 
 
 def properties_source(made: Implemented, module: str) -> str:
-    """Tests for Hypothesis: every function is its formula over the declared domain."""
-    tied = any(tie_sources(made.derivation, function.arguments) for function in made.functions)
+    """Tests for Hypothesis: a function is its formula over its domain; none of one that is lost."""
+    held = [function for function in made.functions if not function.lost]
+    tied = any(tie_sources(made.derivation, function.arguments) for function in held)
     head = _HEAD.format(
         module=module,
         drawing="assume, given, settings" if tied else "given, settings",
@@ -76,7 +77,7 @@ def properties_source(made: Implemented, module: str) -> str:
         near=NEAR,
     )
     parts = [head, originals_source(made), _HOLD]
-    parts += [_property(function, made.derivation) for function in made.functions]
+    parts += [_property(function, made.derivation) for function in held]
     return "\n\n".join(part.strip("\n") + "\n" for part in parts)
 
 
@@ -143,12 +144,17 @@ def trace_of(made: Implemented, module: Path) -> dict[str, Any]:
                 "rule": function.form.step.verdict.rule,
                 "arguments": [identifier(key) for key in function.arguments],
                 "rewritten": function.rules,
-                "error_units": float(f"{function.error:.3g}"),
-                "error_units_as_written": float(f"{function.naive_error:.3g}"),
+                "error_units": units(function.error),
+                "error_units_as_written": units(function.naive_error),
             }
             for function in made.functions
         ],
     }
+
+
+def units(error: float) -> float | None:
+    """An error to three digits; None where a value is no number at all."""
+    return float(f"{error:.3g}") if math.isfinite(error) else None
 
 
 def trace_path(module: Path) -> Path:
