@@ -62,7 +62,7 @@ def read_log(connection: Connection, cluster: Cluster, run: Run, mirror: Path, t
 def test_a_job_there_and_back(
     loopback: Loopback, connection: Connection, cluster: Cluster, bundle: Make, tmp_path: Path
 ) -> None:
-    """Files arrive whole, the log comes, results have their hashes, and all of it goes over one login."""
+    """Files arrive whole, the log comes, results have their hashes, all over the login that was there."""
     (tmp_path / "sent" / "data").mkdir(parents=True)
     (tmp_path / "sent" / "data" / "a b").write_bytes(bytes(range(256)))
     made = bundle(
@@ -70,6 +70,7 @@ def test_a_job_there_and_back(
         'printf "%s" "$COLOUR $GRN_TASK" >"$GRN_OUT/d/é\nz"',
         variables={"COLOUR": "it's red"},
     )
+    logins = (loopback.folder / "log" / f"sshd-{loopback.port}.log").read_text().count("Accepted")
     run = sent(connection, cluster, made)
     assert read_log(connection, cluster, run, tmp_path / "log") == b"out\nerr\n"
     run = find_run(connection, cluster, run.name)
@@ -78,7 +79,7 @@ def test_a_job_there_and_back(
     assert (tmp_path / "got" / "copy").read_bytes() == bytes(range(256))
     assert (tmp_path / "got" / "d" / "é\nz").read_text() == "it's red 0"
     log = (loopback.folder / "log" / f"sshd-{loopback.port}.log").read_text()
-    assert log.count("Accepted publickey") == 1
+    assert log.count("Accepted") == logins
 
 
 def test_submitting_twice_is_a_no_op(connection: Connection, cluster: Cluster, bundle: Make) -> None:
@@ -106,19 +107,24 @@ def test_a_log_is_the_same_bytes_however_often_the_connection_breaks(
     own = Connection("own", cluster, sockets=tmp_path)
     own.open()
     run = sent(own, cluster, made)
-    cuts: list[float] = []
+    cuts: list[int] = []
     over = threading.Event()
 
-    def cut() -> None:
-        while not over.wait(0.8):
-            if own.close():
-                cuts.append(time.monotonic())
-
     mirror = tmp_path / "log"
+
+    def cut() -> None:
+        """Cut whenever something new has come: on a slow machine too every connection gets somewhere."""
+        seen = 0
+        while not over.wait(0.1) and len(cuts) < 6:
+            if mirror.exists() and mirror.stat().st_size > seen and own.close():
+                cuts.append(seen := mirror.stat().st_size)
+
     with ThreadPoolExecutor(1) as pool:
         cutting = pool.submit(cut)
-        first = read_log(own, cluster, run, mirror)
-        over.set()
+        try:
+            first = read_log(own, cluster, run, mirror)
+        finally:
+            over.set()
         cutting.result()
     own.open()
     run = until(own, cluster, run.name, ("done",))

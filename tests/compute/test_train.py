@@ -91,13 +91,15 @@ def test_the_loss_falls(whole: tuple[Path, Trained]) -> None:
 
 
 def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(
-    recipe: Recipe, whole: tuple[Path, Trained], room: Path
+    whole: tuple[Path, Trained], room: Path, tmp_path: Path
 ) -> None:
     """Stopped twice, once at the end of an epoch, beside half-written checkpoints: every file is the same.
 
-    With dropout, evaluations in between and a moving rate, in 4 bits.
+    With dropout, evaluations in between and a moving rate, in 4 bits; and in another folder.
     """
-    out, said = room / "stopped", []
+    shutil.copytree(room / "model", tmp_path / "model")
+    recipe = read_recipe(write_recipe(tmp_path))
+    out, said = tmp_path / "stopped", []
     for at in (2, 9):
         part = train(recipe, out, cap_bytes=CAP, threads=1, callbacks=[stopping(at)])
         assert (part.finished, part.steps) == (False, at + 1)

@@ -70,6 +70,8 @@ def load_model(recipe: Recipe, device: str) -> Any:
         # back again with scales in bf16: evaluating changed what was trained on (0.50.2, 2026-11-23).
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
+    # As the recipe has it: where it lies on this machine would go into the adapter's files.
+    model.name_or_path = model.config._name_or_path = recipe.model.path
     model.config.use_cache = False
     if tuning.method == "full":
         return model
