@@ -29,7 +29,7 @@ _UNFINISHED = "unfinished"
         ),
         "check": LazyCommand("grn.cli.ledger.check:check", "Look for rows that were changed or taken out"),
         "table": LazyCommand(
-            "grn.cli.ledger.table:table", "Write the results of a run as a table: LaTeX, Markdown, CSV"
+            "grn.cli.ledger.table:table", "Write the results of a run as a table: for a person, or for a paper"
         ),
         "erase": LazyCommand("grn.cli.ledger.erase:erase", "Remove the bulk of a run, and record that"),
         "merge": LazyCommand("grn.cli.ledger.merge:merge", "Add what the ledger of another machine has"),
