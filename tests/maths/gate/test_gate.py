@@ -27,6 +27,10 @@ QUICK = ("remove tree", "fork bomb", "memory bomb", "kill all", "numpy writes", 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox() as started:
+        try:
+            started.ask({"module": "halves", "source": SUBJECT, "test": GOOD, "mutants": [], "runs": 1})
+        except MissingError as error:
+            pytest.skip(f"{error.what}: {error.seen}")
         yield started
 
 
