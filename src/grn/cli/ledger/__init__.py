@@ -28,9 +28,7 @@ _UNFINISHED = "unfinished"
             "grn.cli.ledger.trials:trials", "Count the different trials ever made, per market"
         ),
         "check": LazyCommand("grn.cli.ledger.check:check", "Look for rows that were changed or taken out"),
-        "table": LazyCommand(
-            "grn.cli.ledger.table:table", "Write the results of a run as a table: for a person, or for a paper"
-        ),
+        "table": LazyCommand("grn.cli.ledger.table:table", "Write the results of a run as a table"),
         "erase": LazyCommand("grn.cli.ledger.erase:erase", "Remove the bulk of a run, and record that"),
         "merge": LazyCommand("grn.cli.ledger.merge:merge", "Add what the ledger of another machine has"),
     },
