@@ -1,6 +1,7 @@
 """Packing: is what a fix had to change inside, against other packers; and how quick is the index.
 
-    python -m benchmarks.pack [--cache FOLDER] [--peers 1] [--files 5000]
+    python -m benchmarks.pack recall [--packages flask …] [--peers 1]    benchmarks/results/pack.json
+    python -m benchmarks.pack speed [--files 5000] [--peers 1]           benchmarks/results/pack_speed.json
 
 Tasks are those of :mod:`benchmarks.pack_cases`. Recall of a task is the share of its gold files of which some
 line is shown, and of its gold functions of which every line is shown, blank ones apart. Weights were found on
@@ -290,7 +291,7 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return means
 
 
-def measure_speed(wanted: int, cache: Path) -> dict[str, object]:
+def measure_speed(wanted: int, cache: Path, *, peers: bool) -> dict[str, object]:
     """Time the index of that many files, the first time and after an edit, and peers on the same files."""
     place = cache / "many"
     shutil.rmtree(place, ignore_errors=True)
@@ -313,12 +314,12 @@ def measure_speed(wanted: int, cache: Path) -> dict[str, object]:
         edited = place / "000" / "edited.py"
         edited.write_text("def parse_exchange_dates(text):\n    return text\n")
         times["after_edit"] = timed(ours)
-        edited.write_text("def parse_exchange_dates(text):\n    return text[1:]\n")
-        aider = Aider(cache)
-        times["aider_cold"] = timed(lambda: aider.maps(place, _QUESTION, [_AT]))
-        times["aider_after_edit"] = timed(lambda: aider.maps(place, _QUESTION, [_AT]))
-        aider.close()
-        times["repomix"] = timed(lambda: repomix(cache, place, Path(kept) / "repomix.txt"))
+        if peers:
+            aider = Aider(cache)
+            times["aider_cold"] = timed(lambda: aider.maps(place, _QUESTION, [_AT]))
+            times["aider_after_edit"] = timed(lambda: aider.maps(place, _QUESTION, [_AT]))
+            aider.close()
+            times["repomix"] = timed(lambda: repomix(cache, place, Path(kept) / "repomix.txt"))
     shutil.rmtree(place)
     return {"files": wanted, "mib": round(n_bytes / 2**20, 1), "seconds": times}
 
@@ -339,38 +340,54 @@ def timed(what: Callable[[], object]) -> dict[str, float]:
 def main() -> None:
     """Measure, print, write the record."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["recall", "speed"])
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "grn-pack")
-    parser.add_argument(
-        "--peers", type=int, default=1, help="tasks of each package of HELD that peers pack too"
-    )
+    parser.add_argument("--packages", nargs="+", choices=list(PACKAGES), default=list(PACKAGES))
+    parser.add_argument("--peers", type=int, default=1, help="newest tasks that peers pack too; 0: no peers")
     parser.add_argument("--files", type=int, default=5_000)
     options = parser.parse_args()
     options.cache.mkdir(parents=True, exist_ok=True)
-    rows = [row for package in (*HELD, *TUNE) for row in measure_recall(package, options.cache, pack_task)]
+    result: dict[str, object] = {
+        "machine": describe_machine(),
+        "code": describe_code(),
+        "command": " ".join(["python -m benchmarks.pack", *_said(sys.argv[1:])]),
+    }
+    if options.what == "speed":
+        result |= measure_speed(options.files, options.cache, peers=options.peers > 0)
+        print(result, write_result("pack_speed", result), sep="\n")
+    else:
+        result |= measure_halves(options.packages, options.cache, options.peers)
+        print(write_result("pack", result))
+
+
+def _said(arguments: Sequence[str]) -> list[str]:
+    """Leave out where the cache is: that is nobody else's."""
+    at = arguments.index("--cache") if "--cache" in arguments else len(arguments)
+    return [*arguments[:at], *arguments[at + 2 :]]
+
+
+def measure_halves(packages: Sequence[str], cache: Path, n_peers: int) -> dict[str, object]:
+    """Recall on the half that was reported, and on the half on which weights were found."""
+    held, tune = ([one for one in half if one in packages] for half in (HELD, TUNE))
+    rows = [row for package in (*held, *tune) for row in measure_recall(package, cache, pack_task)]
     with_peers = []
-    for package in HELD if options.peers else ():
-        theirs = measure_recall(package, options.cache, peers_task, options.peers)
-        for one in theirs:
+    for package in held if n_peers else ():
+        for one in measure_recall(package, cache, peers_task, n_peers):
             ours = next(row for row in rows if (row["package"], row["version"]) == (package, one["version"]))
             at = {name: {str(_AT): ways[str(_AT)]} for name, ways in ours["found"].items()}
             with_peers.append({**one, "found": at | one["found"]})
     few = [row for row in rows if row["functions"] <= _FEW]
-    result: dict[str, object] = {
-        "machine": describe_machine(),
-        "code": describe_code(),
-        "command": f"python -m benchmarks.pack --peers {options.peers} --files {options.files}",
-        "held": summary([row for row in rows if row["package"] in HELD]),
-        "tuned": summary([row for row in rows if row["package"] in TUNE]),
-        "held_of_few_functions": summary([row for row in few if row["package"] in HELD]),
-        "with_peers": summary(with_peers) if with_peers else None,
-        "speed": measure_speed(options.files, options.cache) if options.files else None,
+    return {
+        "held": summary([row for row in rows if row["package"] in held]),
+        "tuned": summary([row for row in rows if row["package"] in tune]),
+        "held_of_few_functions": summary([row for row in few if row["package"] in held]),
+        "with_peers": summary(with_peers),
         "tasks": [
             {name: row[name] for name in ("package", "version", "functions", "files")}
             | {name: row["found"][name][str(_AT)] for name in ("pack", "bm25")}
             for row in rows
         ],
     }
-    print(write_result("pack", result))
 
 
 if __name__ == "__main__":

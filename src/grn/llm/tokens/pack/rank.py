@@ -22,13 +22,15 @@ _WEIGHTS = {"body": 1.71, "score": 1.58, "clause": 2.24, "clause_name": 0.99, "f
             "name": 1.58, "dotted": 4.83, "file": 1.30, "lines": 0.49}  # fmt: skip
 _NOTHING = -9.92
 # Set by hand: of a piece's chance, by what it is; imports, constants and prose seldom answer. Tests and texts
-# speak of everything: they follow, unless they are asked for.
+# speak of everything: they follow, unless the question begins with them; one that only mentions "tests" is
+# about something else.
 _KIND = {"function": 1.0, "class": 0.6, "module": 0.3, "section": 1.0, "text": 1.0}
 _ASIDE = 0.03
 _ASKED = {
     "test": frozenset({"test", "tests"}),
     "text": frozenset({"doc", "docs", "documentation", "documented", "readme", "example", "changelog"}),
 }
+_BEGINNING = 3  # words, those of grammar apart
 POINTED = 1.0
 """Scores from here on are of pieces that a question points at by line: they come first at any length."""
 _IN_FILE = 0.2
@@ -61,7 +63,7 @@ def rank(index: Index, question: str) -> list[Ranked]:
             found[piece] = Ranked(piece, score, reason)
 
     for side in ("code", "test", "text"):
-        share = 1.0 if side == "code" or _ASKED[side] & set(asked.words) else _ASIDE
+        share = 1.0 if side == "code" or _ASKED[side] & set(asked.words[:_BEGINNING]) else _ASIDE
         for piece, chance, reason in _answers(index, asked, side):
             add(piece, share * chance * _KIND[piece.chunk.kind], reason)
     for path, line in asked.places:
