@@ -13,7 +13,7 @@ from typing import Any
 from grn.compute.train.examples import Example, Scan, collate, longest_batch, read_examples
 from grn.compute.train.place import Place, choose_place, price
 from grn.compute.train.recipe import Recipe
-from grn.compute.train.weights import load_model, load_tokenizer, merge
+from grn.compute.train.weights import load_model, load_tokenizer, merge, save
 from grn.fit.training import Memory
 from grn.hw.lease import Card
 from grn.kit.canonical import canonical_json
@@ -274,8 +274,7 @@ def _end(
     if not finished:
         return trained
     target = out / ("model" if recipe.tuning.method == "full" else "adapter")
-    trainer.model.save_pretrained(str(target))
-    tokenizer.save_pretrained(str(target))
+    save(recipe, trainer.model, tokenizer, target)
     if export and recipe.tuning.method != "full":
         notify("folding the adapter into the weights")
         merge(recipe, target, out / "merged")

@@ -70,8 +70,6 @@ def load_model(recipe: Recipe, device: str) -> Any:
         # back again with scales in bf16: evaluating changed what was trained on (0.50.2, 2026-11-23).
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
-    # As the recipe has it: where it lies on this machine would go into the adapter's files.
-    model.name_or_path = model.config._name_or_path = recipe.model.path
     model.config.use_cache = False
     if tuning.method == "full":
         return model
@@ -93,6 +91,21 @@ def load_model(recipe: Recipe, device: str) -> Any:
         raise UsageError(
             "this model has no layers of those names", seen=str(error), hint='targets = "all"'
         ) from error
+
+
+def save(recipe: Recipe, model: Any, tokenizer: Any, target: Path) -> None:
+    """Write what was trained, with its tokenizer; the same bytes wherever the model lay."""
+    # As the recipe has it: peft writes down where the model lies on this machine.
+    if recipe.tuning.method == "full":
+        model.save_pretrained(str(target))
+    else:
+        for adapter in model.peft_config.values():
+            adapter.base_model_name_or_path = recipe.model.path
+        # The vocabulary is as it was; by default peft looks for the model's config to know that.
+        model.save_pretrained(str(target), save_embedding_layers=False)
+        # A form to be filled in, and it names that place too.
+        (target / "README.md").unlink(missing_ok=True)
+    tokenizer.save_pretrained(str(target))
 
 
 def merge(recipe: Recipe, adapter: Path, target: Path) -> None:
