@@ -101,6 +101,8 @@ def save(recipe: Recipe, model: Any, tokenizer: Any, target: Path) -> None:
     else:
         for adapter in model.peft_config.values():
             adapter.base_model_name_or_path = recipe.model.path
+            # A set, whose order is another in every process.
+            adapter.target_modules = sorted(adapter.target_modules)
         # The vocabulary is as it was; by default peft looks for the model's config to know that.
         model.save_pretrained(str(target), save_embedding_layers=False)
         # A form to be filled in, and it names that place too.
