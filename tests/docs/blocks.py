@@ -19,6 +19,8 @@ from unittest import SkipTest
 from sybil import Document, Example
 from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
+from tests.maths.sandboxes import no_sandbox
+
 ROOT = Path(__file__).parents[2]
 FENCE = re.compile(r"^```+[ \t]*([^\s`]*)", re.MULTILINE)
 
@@ -63,6 +65,7 @@ def run_page(page: Path) -> None:
         encoding="utf-8",
     )
     document.namespace["__name__"] = page.stem
+    document.namespace["no_sandbox"] = no_sandbox  # a page says where a block cannot run
     for example in document.examples():
         try:
             with contextlib.suppress(SkipTest):  # what `% skip: next "reason"` raises

@@ -10,6 +10,7 @@ import pytest
 from grn.cli.main import main
 from grn.maths.trace import chain
 from tests.maths.documents import EXAMPLES
+from tests.maths.sandboxes import no_sandbox
 
 NIGHTLY = bool(os.environ.get("GRN_NIGHTLY"))
 
@@ -22,6 +23,8 @@ def test_an_example_goes_through_the_whole_chain(
 
     85 % is the bar of `benchmarks.maths_gate`, which runs twelve; here two functions, all of them nightly.
     """
+    if reason := no_sandbox():
+        pytest.skip(reason)
     monkeypatch.setenv("GRN_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     notebook = shutil.copy(EXAMPLES / f"{name}.ipynb", tmp_path)

@@ -77,6 +77,10 @@ def _build(root: Path, bind: list[str], program: str) -> None:
     """Build the root: parts of the system, read-only, and two small places that can be written."""
     _mount("none", Path("/"), None, _REC | _PRIVATE)
     _mount("tmpfs", root, "tmpfs", _NOSUID | _NODEV, "size=4m,mode=755")
+    # Before the parts: an interpreter may itself lie below /tmp, and is then mounted into the new one.
+    for name in ("tmp", "box"):
+        (root / name).mkdir()
+        _mount("tmpfs", root / name, "tmpfs", _NOSUID | _NODEV, "size=16m,mode=1777")
     for name in bind:
         source, target = Path(name), root / name.lstrip("/")
         if source.is_symlink():
@@ -95,9 +99,6 @@ def _build(root: Path, bind: list[str], program: str) -> None:
         (root / "dev" / device).touch()
         _mount(f"/dev/{device}", root / "dev" / device, None, _BIND)
     (root / "program.py").write_bytes(Path(program).read_bytes())
-    for name in ("tmp", "box"):
-        (root / name).mkdir()
-        _mount("tmpfs", root / name, "tmpfs", _NOSUID | _NODEV, "size=16m,mode=1777")
     for name in ("proc", "old"):
         (root / name).mkdir()
 
