@@ -18,6 +18,9 @@ from grn.cli.lazy import LazyCommand, LazyGroup
         "tests": LazyCommand(
             "grn.cli.maths.tests:tests", "Propose tests of a module and keep those that pass the gate"
         ),
+        "document": LazyCommand(
+            "grn.cli.maths.document:document", "Propose docstrings of a module and insert those that hold"
+        ),
         "trace": LazyCommand("grn.cli.maths.trace:trace", "Show the chain of each function"),
         "read": LazyCommand("grn.cli.maths.read:read", "Show how a formula is read"),
     },

@@ -1,0 +1,1 @@
+"""Docstrings that are proposed: held against signature, markup, examples and derivation, then inserted."""
