@@ -53,10 +53,15 @@ MinJobAge=300
 KillWait=2
 MessageTimeout=2
 EnforcePartLimits=ALL
-NodeName={host} NodeAddr=127.0.0.1 Port={slurmd_port} CPUs={cpus} RealMemory=4000 State=UNKNOWN
+GresTypes=gpu
+NodeName={host} NodeAddr=127.0.0.1 Port={slurmd_port} CPUs={cpus} RealMemory=4000 \
+  Gres=gpu:a100:1 State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=1:00:00 DefMemPerCPU=100 State=UP
 PartitionName=short Nodes=ALL MaxTime=1 DefMemPerCPU=100 State=UP
 """
+
+GRES_CONF = "NodeName={host} Name=gpu Type=a100 File=/dev/null\n"
+"""A card for the queue to count: nothing computes on it."""
 
 SSHD_CONFIG = """\
 Port {port}
@@ -70,7 +75,7 @@ UsePAM no
 StrictModes no
 {more}
 PasswordAuthentication no
-SetEnv SLURM_CONF={folder}/slurm.conf
+SetEnv SLURM_CONF={folder}/slurm.conf NUMBA_CACHE_DIR={kernels}
 Subsystem sftp internal-sftp
 LogLevel VERBOSE
 """
@@ -127,6 +132,7 @@ class Loopback:
                 slurmd_port=self.ports[1],
             )
         )
+        (self.folder / "gres.conf").write_text(GRES_CONF.format(host=self.host))
         for name in ("host", "client", "other"):
             subprocess.run(
                 ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.folder / "ssh" / name], check=True
@@ -155,7 +161,10 @@ class Loopback:
     def start_sshd(self, port: int, *, more: str = "") -> None:
         """Start a login node."""
         config = self.folder / "ssh" / f"sshd_config-{port}"
-        config.write_text(SSHD_CONFIG.format(folder=self.folder, port=port, more=more))
+        # What other tests of this machine have compiled is not compiled again.
+        kernels = os.environ.get("NUMBA_CACHE_DIR", self.folder / "kernels")
+        text = SSHD_CONFIG.format(folder=self.folder, port=port, more=more, kernels=kernels)
+        config.write_text(text)
         Path("/run/sshd").mkdir(exist_ok=True)
         self._daemon("sshd", "-f", str(config), "-E", str(self.folder / "log" / f"sshd-{port}.log"))
 

@@ -43,7 +43,9 @@ def home(loopback: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_whole_way(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Asked, submitted twice, listed, attached, fetched: data on stdout, the rest on stderr."""
+    main(["compute", "connect", "loop", "--close"])
     assert main(["compute", "connect", "loop", "--check"]) == 1
+    capfd.readouterr()
     assert main(["compute", "submit", "job.toml", "--dry-run"]) == 0
     out, err = capfd.readouterr()
     assert "default partition, 1 cpu, 5 min at a time  0.0 s" in out

@@ -44,6 +44,7 @@ export GRN_PATH=/scratch/envs/abc/bin
 export GRN_MODULES='cuda/12 python'
 export GRN_RESUMES=20
 export GRN_TASKS=4
+export GRN_CPUS=8
 export SEED=7
 """
 

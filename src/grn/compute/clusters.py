@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from grn.compute.table import fill, read_toml
@@ -35,6 +36,10 @@ class Cluster:
         Loaded before environments are made and jobs run.
     python
         The Python that environments are made with.
+    environment
+        Folder of an environment that is there already, for jobs without a lock file.
+    cards
+        What its types of cards are (``a100 = "A100-SXM4-80GB"``): by this training is foreseen.
     ssh_config
         Another file than ``~/.ssh/config``.
     """
@@ -46,14 +51,17 @@ class Cluster:
     account: str | None = None
     modules: tuple[str, ...] = ()
     python: str = "python3"
+    environment: str | None = None
+    cards: Mapping[str, str] = field(default_factory=dict)
     ssh_config: str | None = None
 
     def __post_init__(self) -> None:
         # OpenSSH would take it for an option, ProxyCommand among them.
         if not self.host or self.host.startswith("-"):
             raise UsageError("this is no host", seen=self.host, hint='host = "tui-login"')
-        if not re.fullmatch(r"[\w./~+@%=:,-]+", self.folder):
-            raise UsageError("a cluster's folder has no blanks or signs of the shell", seen=self.folder)
+        for folder in (self.folder, self.environment):
+            if folder is not None and not re.fullmatch(r"[\w./~+@%=:,-]+", folder):
+                raise UsageError("a cluster's folder has no blanks or signs of the shell", seen=folder)
         for module in self.modules:
             if not re.fullmatch(r"[\w./+:-]+", module):
                 raise UsageError("this is no module's name", seen=module)

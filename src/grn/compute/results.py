@@ -8,6 +8,7 @@ from pathlib import Path
 
 from grn.compute.clusters import Cluster
 from grn.compute.connection import Connection
+from grn.compute.room import note_fetched
 from grn.compute.runs import Run
 from grn.kit.errors import ClusterError, OutputError, UsageError
 from grn.kit.files import make_dir
@@ -72,6 +73,8 @@ def fetch(connection: Connection, cluster: Cluster, run: Run, target: Path, *, p
             f"cannot write {target}", seen=error.strerror, hint="name another with --to"
         ) from error
     shutil.rmtree(coming)
+    if run.state == "done":
+        note_fetched(connection.name, run.name, target)
     return count
 
 

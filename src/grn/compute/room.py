@@ -20,6 +20,26 @@ def remember(cluster: str, run: str, manifest: bytes) -> None:
     write_atomic(room() / cluster / f"{run}.json", manifest, make_parents=True)
 
 
+def note_fetched(cluster: str, run: str, folder: Path) -> None:
+    """Write down that a run's results are here, verified."""
+    write_atomic(room() / cluster / f"{run}.fetched", f"{folder.resolve()}\n", make_parents=True)
+
+
+def fetched_to(cluster: str, run: str) -> str | None:
+    """Where a run's results were brought to, if that folder is still there; else ``None``."""
+    try:
+        folder = (room() / cluster / f"{run}.fetched").read_text(encoding="utf-8").removesuffix("\n")
+    except FileNotFoundError:
+        return None
+    return folder if Path(folder).is_dir() else None
+
+
+def forget(cluster: str, run: str) -> None:
+    """Remove what is kept here of a run that is gone there: manifest, notes, logs."""
+    for file in (room() / cluster).glob(f"{run}.*"):
+        file.unlink(missing_ok=True)
+
+
 def choose_cluster(name: str | None, run: str | None = None) -> tuple[str, Cluster]:
     """The cluster that is meant: by name, else the one that has the run, else the only one.
 

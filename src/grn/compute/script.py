@@ -34,13 +34,15 @@ def write_script(
         Name of the environment, or ``None``.
     """
     folder = f"{root}/runs/{run}"
+    made = cluster.environment if environment is None else f"{root}/envs/{environment}"
     variables = {
         "GRN_DIR": folder,
         "GRN_COMMAND": job.command,
-        "GRN_PATH": "" if environment is None else f"{root}/envs/{environment}/bin",
+        "GRN_PATH": "" if made is None else f"{made}/bin",
         "GRN_MODULES": " ".join(cluster.modules),
         "GRN_RESUMES": str(job.resumes),
         "GRN_TASKS": str(job.tasks),
+        "GRN_CPUS": str(shape.cpus),
         **job.variables,
     }
     return "\n".join(

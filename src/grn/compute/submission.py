@@ -13,7 +13,7 @@ from grn.compute.connection import Connection, Said
 from grn.compute.job import Job
 from grn.compute.preflight import Look, look, require_room, size_text
 from grn.compute.ranking import Forecast, forecast
-from grn.compute.runs import look_up
+from grn.compute.runs import State, look_up
 from grn.compute.scheduler import find_scheduler
 from grn.compute.script import write_script
 from grn.compute.slurm import queue_name
@@ -36,6 +36,8 @@ class Submitted:
         The scheduler's number.
     known
         Whether it had been sent before: then nothing was done.
+    state
+        How it stands.
     forecasts
         What was expected of the shapes, the one taken first.
     """
@@ -43,6 +45,7 @@ class Submitted:
     run: str
     job_id: str
     known: bool
+    state: State = "waiting"
     forecasts: tuple[Forecast, ...] = ()
 
 
@@ -66,11 +69,10 @@ def submit(
     scheduler = find_scheduler(cluster.scheduler)
     known = [run for run in look_up(connection, cluster, [bundle.run]) if run.job_id is not None]
     if known:
-        return Submitted(bundle.run, known[0].job_id or "", known=True)
+        return Submitted(bundle.run, known[0].job_id or "", True, known[0].state)
     job = _with_partition(bundle, cluster)
     found, forecasts = _consider(connection, cluster, bundle, job)
-    if forecasts[0].refused is not None:
-        raise _refusal(connection, forecasts[0].refused)
+    require_taken(connection, forecasts)
     shape = forecasts[0].shape
     notify(f"sending {len(bundle.files)} files, {size_text(bundle.size)}, to {connection.name}")
     incoming = f"{found.root}/incoming/{bundle.run}"
@@ -90,14 +92,26 @@ def submit(
         _make_environment(connection, cluster, bundle, found, incoming, notify)
     said = connection.script("submit", found.root, bundle.run, queue_name(bundle.run), str(job.tasks))
     if said.code:
-        raise _explain(connection, said)
+        raise explain(connection, said)
     word, _, job_id = said.out.strip().partition(" ")
-    return Submitted(bundle.run, job_id, word == "known", forecasts)
+    return Submitted(bundle.run, job_id, word == "known", forecasts=forecasts)
 
 
 def consider(connection: Connection, cluster: Cluster, bundle: Bundle) -> tuple[Forecast, ...]:
     """What a cluster and its queue say of a job; nothing is sent. Errors are those of :func:`submit`."""
     return _consider(connection, cluster, bundle, _with_partition(bundle, cluster))[1]
+
+
+def require_taken(connection: Connection, forecasts: Sequence[Forecast]) -> None:
+    """Refuse a job that the scheduler would take in none of its shapes.
+
+    Raises
+    ------
+    ClusterError
+        With the scheduler's own words.
+    """
+    if forecasts[0].refused is not None:
+        raise _refusal(connection, forecasts[0].refused)
 
 
 def _consider(
@@ -159,7 +173,8 @@ def _refusal(connection: Connection, reason: str) -> ClusterError:
     )
 
 
-def _explain(connection: Connection, said: Said) -> Exception:
+def explain(connection: Connection, said: Said) -> Exception:
+    """What the exit code of a script that queues means."""
     where, last = connection.name, _last(said.err)
     if said.code == _DAMAGED:
         return ClusterError(f"files arrived damaged on {where}", seen=last, hint="run it again")

@@ -19,6 +19,7 @@ from grn.quant.engine.cpu import default_threads
 from grn.quant.metrics.annualise import common_periods_per_year
 from grn.quant.metrics.registry import Metric, parse_metrics
 from grn.quant.schema import Bars, load_bars
+from grn.quant.strategy.plain import from_plain
 from grn.quant.strategy.rules import Rules
 from grn.quant.strategy.weights import AnyStrategy, Weights, check_weights
 
@@ -110,6 +111,26 @@ def prepare(
     inputs = record.describe(strategy, bars, rules, columns, [m.name for m in chosen], year)
     inputs["grid"] = dict(grid)
     return Request(strategy, bars, rules, chosen, choice, year, columns, command, inputs)
+
+
+def recall(
+    inputs: Mapping[str, Any], bars: tuple[Bars, ...], *, engine: str = "auto", command: str
+) -> Request:
+    """A run that was described before, from what was written down of it.
+
+    Parameters
+    ----------
+    inputs
+        As the ledger keeps them.
+    bars
+        Its data, held against their digests (:func:`grn.quant.record.recall_bars`).
+    """
+    strategy, rules = from_plain(inputs["strategy"]), Rules.from_canonical(inputs["rules"])
+    described = {**inputs, "data": [{k: v for k, v in e.items() if k != "blob"} for e in inputs["data"]]}
+    return Request(
+        strategy, bars, rules, parse_metrics(inputs["metrics"]), choose_engine(strategy, engine),
+        float(inputs["periods_per_year"]), strategy.needs(rules), command, described,
+    )  # fmt: skip
 
 
 def _work(grid: Mapping[str, Any], bars: Sequence[Bars]) -> Work | None:

@@ -204,7 +204,7 @@ def test_a_folder_begun_with_other_versions_is_refused(
     stream(tmp_path / "s", ledger)
     changed = {**record.versions(), "numba": "0.0"}
     monkeypatch.setattr("grn.quant.record.versions", lambda: changed)
-    monkeypatch.setattr("grn.quant.stream.run.versions", lambda: changed)
+    monkeypatch.setattr("grn.quant.stream.plan.versions", lambda: changed)
     with pytest.raises(OutputError, match="other numba"):
         stream(tmp_path / "s", ledger)
 

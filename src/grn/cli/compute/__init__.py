@@ -20,6 +20,8 @@ from grn.cli.lazy import LazyCommand, LazyGroup
         "jobs": LazyCommand("grn.cli.compute.jobs:jobs", "List runs on a cluster and how they stand"),
         "attach": LazyCommand("grn.cli.compute.attach:attach", "Follow the log of RUN until it ends"),
         "cancel": LazyCommand("grn.cli.compute.cancel:cancel", "End RUN"),
+        "retry": LazyCommand("grn.cli.compute.retry:retry", "Queue RUN again where it did not end well"),
+        "clean": LazyCommand("grn.cli.compute.clean:clean", "Remove runs from a cluster that were fetched"),
         "fetch": LazyCommand("grn.cli.compute.fetch:fetch", "Bring the results of RUN home, verified"),
     },
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from grn.cli.compute.options import on_option, reach, tell
+from grn.kit.errors import UsageError
 
 
 @click.command("fetch")
@@ -20,11 +21,23 @@ def fetch(run: str, cluster: str | None, target: Path | None, partial: bool) -> 
     """Bring the results of RUN home, verified.
 
     Every file is held against the hash that the run itself wrote at its end; the folder appears when all of
-    them agree.
+    them agree. A sweep (grn quant sweep --on) is merged into the folder and the ledger it was begun in.
     """
+    from grn.cli.quant.shards import bring_home
     from grn.compute.results import fetch as bring
+    from grn.flow.shards.note import read_note
 
     connection, settings, found = reach(cluster, run)
+    note = read_note(connection.name, found.name)
+    if note is not None:
+        if target is not None and target.resolve() != note.folder:
+            raise UsageError(
+                "a sweep comes home into the folder it was begun in",
+                seen=str(target),
+                hint=f"--to {note.folder}",
+            )
+        click.echo(bring_home(connection, settings, found).path)
+        return
     folder = Path(found.name) if target is None else target
     count = bring(connection, settings, found, folder.absolute(), partial=partial)
     click.echo(folder)

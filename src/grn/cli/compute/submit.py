@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from grn.compute.bundle import Bundle
+    from grn.compute.foresight import Foreseen
     from grn.compute.ranking import Forecast
     from grn.compute.submission import Submitted
 
@@ -32,25 +34,45 @@ def submit(job: Path, cluster: str | None, dry_run: bool, as_json: bool) -> int:
     its result, so sending a job twice sends and queues nothing. With several [[resources]] the one whose
     work ends first, by the queue's own estimate, is taken. Clusters stand in clusters.toml of $GRN_HOME.
 
+    JOB may be the recipe of a fine-tuning run (grn compute train): which cards can hold it, its walltime, and
+    how long it would take here instead are foreseen; --dry-run shows them with their arithmetic.
+
     Example: grn compute submit train.toml --on tui
     """
     from grn.compute.bundle import gather
     from grn.compute.job import read_job
 
-    bundle = gather(read_job(job), job.resolve().parent)
+    foreseen = _foresee(job, cluster)
+    made = read_job(job) if foreseen is None else foreseen.job
+    bundle = gather(made, job.resolve().parent)
     if dry_run:
-        return _ask(bundle, cluster, as_json)
+        return _ask(bundle, cluster, foreseen, as_json)
     submitted, where = _send(bundle, cluster)
     if as_json:
         write_json(submitted)
     else:
         click.echo(submitted.run)
     if submitted.known:
-        tell(f"known: job {submitted.job_id} of {where} has it; nothing was sent")
+        tell(f"known: job {submitted.job_id} of {where} has it, {submitted.state}; nothing was sent")
     else:
         tell(f"queued: job {submitted.job_id} of {where}, {submitted.forecasts[0].shape.describe()}")
-    tell(f"next: grn compute attach {submitted.run}")
+    over = submitted.state in ("failed", "lost", "cancelled")
+    tell(f"next: grn compute {'retry' if over else 'attach'} {submitted.run}")
     return ExitCode.DONE
+
+
+def _foresee(path: Path, cluster: str | None) -> Foreseen | None:
+    """What a recipe takes; ``None`` for a job."""
+    from grn.compute.table import read_toml
+
+    if "model" not in read_toml(path, "job file or recipe"):
+        return None
+    from grn.compute.foresight import foresee
+    from grn.compute.room import choose_cluster
+    from grn.fit.card import best_place
+    from grn.hw.probe import probe
+
+    return foresee(path, choose_cluster(cluster)[1], best_place(probe()))
 
 
 def _send(bundle: Bundle, cluster: str | None) -> tuple[Submitted, str]:
@@ -73,29 +95,37 @@ def _send(bundle: Bundle, cluster: str | None) -> tuple[Submitted, str]:
     return submitted, connection.name
 
 
-def _ask(bundle: Bundle, cluster: str | None, as_json: bool) -> int:
+def _ask(bundle: Bundle, cluster: str | None, foreseen: Foreseen | None, as_json: bool) -> int:
     from grn.compute.submission import consider
 
     connection, settings = connect_to(cluster)
     forecasts = consider(connection, settings, bundle)
     if as_json:
-        write_json({"run": bundle.run, "bytes": bundle.size, "files": len(bundle.files), "shapes": forecasts})
+        told = {"run": bundle.run, "bytes": bundle.size, "files": len(bundle.files), "shapes": forecasts}
+        more = {} if foreseen is None else {"here": foreseen.here, "reasons": foreseen.reasons}
+        write_json({**told, **more})
     else:
         tell(f"{bundle.run}: {len(bundle.files)} files, {bundle.size:,} bytes")
-        _show(forecasts)
+        _show(forecasts, foreseen)
     return ExitCode.DONE if forecasts[0].refused is None else ExitCode.NO
 
 
-def _show(forecasts: Sequence[Forecast]) -> None:
+def _show(forecasts: Sequence[Forecast], foreseen: Foreseen | None) -> None:
+    """The earliest end first; of a recipe this machine among them, and the arithmetic of each."""
+    rows: list[tuple[float, tuple[object, ...]]] = []
+    for one in forecasts:
+        wait = one.refused or (None if one.wait_s is None else duration_text(one.wait_s))
+        end = None if one.end_s is None or one.refused else one.end_s
+        row = (one.shape.describe(), wait, one.attempts, None if end is None else duration_text(end))
+        rows.append((math.inf if end is None else end, row))
+    if foreseen is not None:
+        end, here = foreseen.here.end_s, f"here: {foreseen.here.place}"
+        row = (here, duration_text(0.0), 1, None if end is None else duration_text(end))
+        rows.append((math.inf if end is None else end, row))
     write_table(
-        ("SHAPE", "STARTS IN", "ATTEMPTS", "DONE IN"),
-        [
-            (
-                one.shape.describe(),
-                one.refused or (None if one.wait_s is None else duration_text(one.wait_s)),
-                one.attempts,
-                None if one.end_s is None else duration_text(one.end_s),
-            )
-            for one in forecasts
-        ],
+        ("SHAPE", "STARTS IN", "ATTEMPTS", "DONE IN"), [row for _, row in sorted(rows, key=lambda r: r[0])]
     )
+    if foreseen is not None:
+        for shape, reason in zip(foreseen.job.every_shape(), foreseen.reasons, strict=True):
+            tell(f"{shape.walltime_min} min at a time: {reason}")
+        tell(f"here: {foreseen.here.reason}")

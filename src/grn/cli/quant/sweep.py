@@ -11,7 +11,7 @@ import click
 from grn.cli.output import json_option, write_json
 from grn.cli.quant.options import parse_settings, pick_data, read_rules, run_options
 from grn.cli.quant.tables import check_frame_output, check_output, pick_order, save_frame, top_rows, write_top
-from grn.kit.errors import UsageError
+from grn.kit.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from grn.quant.strategy.weights import AnyStrategy
@@ -41,6 +41,16 @@ if TYPE_CHECKING:
 @click.option(
     "--chunk", type=click.IntRange(min=1), help="With --to: combinations per chunk (default: 131,072 rows)."
 )
+@click.option("--on", "cluster", metavar="CLUSTER", help="With --to: compute it there, as a job array.")
+@click.option(
+    "--tasks", type=click.IntRange(min=1), help="With --on: tasks of the array (default: 16 at most)."
+)
+@click.option(
+    "--cpus", type=click.IntRange(min=1), default=4, show_default=True, help="With --on: of a task."
+)
+@click.option(
+    "--walltime-min", type=click.IntRange(min=1), default=60, show_default=True, help="With --on: of a task."
+)
 @click.option("--report", type=click.Path(path_type=Path), help="Write the HTML report, with the verdict.")
 @click.option("--dry-run", is_flag=True, help="Print what would be run and what it takes, and stop.")
 @json_option
@@ -57,15 +67,22 @@ def sweep(
     output: Path | None,
     folder: Path | None,
     chunk: int | None,
+    cluster: str | None,
+    tasks: int | None,
+    cpus: int,
+    walltime_min: int,
     report: Path | None,
     dry_run: bool,
     as_json: bool,
     **rules: Any,
-) -> None:
+) -> int:
     """Run a strategy at every parameter setting.
 
     Every combination is a trial and is counted in the ledger.  FILE is a Python file that defines a
     strategy, such as examples/ma_cross.py.
+
+    With --on a cluster computes it and the command returns; the same command again, once it is done, brings
+    it home: the same bytes in FOLDER and the same trials in the ledger as without --on.
     """
     from grn.quant.files import load_strategy_file
     from grn.quant.strategy.settings import with_values
@@ -87,17 +104,24 @@ def sweep(
             write_stream_plan(
                 strategy, chosen_rules, chosen_data, metrics, engine, chunk=chunk, as_json=as_json
             )
-        return
-    if folder is not None:
-        from grn.cli.quant.top import write_stream
+        return ExitCode.DONE
+    if cluster is not None:
+        from grn.cli.quant.shards import sweep_there
 
+        code, brought = sweep_there(
+            strategy, chosen_data, folder, cluster, tasks=tasks, cpus=cpus, walltime_min=walltime_min,
+            as_json=as_json, metrics=metrics, engine=engine, threads=threads, chunk=chunk, rules=chosen_rules,
+        )  # fmt: skip
+        if brought is not None:
+            _show_stream(brought, order, top, min_trades, everything=metrics is not None, as_json=as_json)
+        return code
+    if folder is not None:
         streamed = _stream(
             strategy, chosen_data, folder, metrics=metrics, engine=engine, threads=threads, chunk=chunk,
             rules=chosen_rules,
         )  # fmt: skip
-        write_stream(streamed, order, top, min_trades, everything=metrics is not None, as_json=as_json)
-        click.echo(f"next: grn quant top {folder}, or grn quant validate {streamed.run}", file=sys.stderr)
-        return
+        _show_stream(streamed, order, top, min_trades, everything=metrics is not None, as_json=as_json)
+        return ExitCode.DONE
     from grn.kit.progress import Progress
     from grn.quant.sweep import sweep as run_sweep
 
@@ -128,7 +152,7 @@ def sweep(
                 "top": rows,
             }
         )
-        return
+        return ExitCode.DONE
     write_top(rows, order, everything=metrics is not None)
     took = f"{result.timings_s['total']:.2f} s, engine {result.choice.engine}"
     note = f"run {result.run}: {len(result):,} rows in {took}"
@@ -136,6 +160,16 @@ def sweep(
         f"{note}; {result.trials.n:,} trials counted on this data" if result.trials else note, file=sys.stderr
     )
     click.echo(f"next: grn quant validate {result.run}", file=sys.stderr)
+    return ExitCode.DONE
+
+
+def _show_stream(
+    result: StreamResult, order: str, top: int, min_trades: int, *, everything: bool, as_json: bool
+) -> None:
+    from grn.cli.quant.top import write_stream
+
+    write_stream(result, order, top, min_trades, everything=everything, as_json=as_json)
+    click.echo(f"next: grn quant top {result.path}, or grn quant validate {result.run}", file=sys.stderr)
 
 
 def _check_folder(folder: Path | None, chunk: int | None, output: Path | None, report: Path | None) -> None:
