@@ -58,7 +58,7 @@ def test_what_is_printed_back_has_the_same_meaning() -> None:
     shown = 0
     for line in LINES:
         if line.meaning == "?" or line.meaning.startswith(
-            ("And", "Chain", "Implies", "Iff", "In(", "Sim", "P(")
+            ("And", "Chain", "Implies", "Iff", "In(", "Sim", "Succ", "P(")
         ):
             continue
         printed = print_statement(read(line))

@@ -36,10 +36,11 @@ _DISPLAY = re.compile(
 _NO_MATHS = re.compile(r"\\(?:label|tag|ref)\*?\{[^}]*\}|\\(?:nonumber|notag)\b|(?<!\\)%[^\n]*")
 _INLINE = re.compile(r"(?<![\\$])\$(?!\$)([^$\n]+?)(?<!\\)\$(?!\$)|\\\((.+?)\\\)")
 _SAID = re.compile(r"(?:assume|given)\s*:\s*(.+)", re.IGNORECASE | re.DOTALL)
-_SIDES = re.compile(r"[{}()\[\]]|[=<>]|\\(?:leq?|geq?|neq?|approx|implies|iff|lt|gt)\b|\\.")
-_WORDS = "function|variable|matrix|invertible|symmetric|orthogonal|independent|Brownian|positive"
+_SIDES = re.compile(r"[{}()\[\]]|[=<>]|\\(?:leq?|geq?|neq?|approx|implies|iff|lt|gt|succ(?:eq)?)\b|\\.")
+_WORDS = r"symmetric(?:\s+and)?\s+positive\s+(?:semi)?definite|positive\s+(?:semi)?definite"
+_WORDS += "|function|variable|matrix|invertible|symmetric|orthogonal|independent|Brownian|positive"
 _DECLARED = re.compile(
-    r"((?:\$[^$]+\$(?:\s*(?:,|and)\s*)?)+)\s*(?:is|are|be)?\s*(?:an?\s+)?(?:\w+\s+)?(" + _WORDS + r")\b"
+    r"((?:\$[^$]+\$(?:\s*(?:,|and)\s*)?)+)\s*(?:is|are|be)?\s*(?:an?\s+)?(?:\w+\s+)??(" + _WORDS + r")\b"
 )
 
 
@@ -166,7 +167,7 @@ def _inline(part: str, text: str, offset: int, cell: int) -> Iterator[Formula]:
                 yield Formula(cell, line, 0, latex, True)
         for inline in _INLINE.finditer(words):
             latex = (inline[1] or inline[2]).strip()
-            if not re.search(r"[=<>]|\\(?:in|sim|leq?|geq?|neq?)\b|^\w+\([\w, ]+\)$", latex):
+            if not re.search(r"[=<>]|\\(?:in|sim|leq?|geq?|neq?|succ(?:eq)?)\b|^\w+\([\w, ]+\)$", latex):
                 continue
             line = text.count("\n", 0, offset + sentence.start() + inline.start()) + 1
             yield Formula(cell, line, 0, latex, True)
@@ -188,7 +189,7 @@ def _rows(body: str) -> Iterator[tuple[int, str]]:
         if not latex:
             continue
         plain = latex.lstrip("&").strip()
-        begins = re.match(r"(?:=|<|>|\\(?:leq?|geq?|neq?|approx|lt|gt)\b)", plain)
+        begins = re.match(r"(?:=|<|>|\\(?:leq?|geq?|neq?|approx|lt|gt|succ(?:eq)?)\b)", plain)
         if begins and left:
             latex = f"{left} {plain}"
         yield offset, latex

@@ -28,7 +28,7 @@ from grn.maths.syntax import (
 _SUM, _PRODUCT, _POWER, _ATOM = 1, 2, 3, 4
 _SIGNS = {
     "Eq": "=", "Ne": "!=", "Lt": "<", "Le": "<=", "Gt": ">", "Ge": ">=",
-    "Approx": "~=", "Define": ":=", "In": "in", "Sim": "~",
+    "Approx": "~=", "Define": ":=", "In": "in", "Sim": "~", "Succ": "succ", "SuccEq": "succeq",
 }  # fmt: skip
 _ARROWS = {"And": ", ", "Implies": "  =>  ", "Iff": "  <=>  "}
 

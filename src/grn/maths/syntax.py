@@ -141,7 +141,8 @@ class Expression:
 
 Statement: TypeAlias = Relation | Chain | Connected | Expression
 
-SIGNS = ("Eq", "Ne", "Lt", "Le", "Gt", "Ge", "Approx", "Define", "In", "Sim")
+SIGNS = ("Eq", "Ne", "Lt", "Le", "Gt", "Ge", "Approx", "Define", "In", "Sim", "Succ", "SuccEq")
+"""``Succ``: the difference is symmetric positive definite; ``SuccEq``: positive semidefinite."""
 
 HEADS = frozenset(
     (

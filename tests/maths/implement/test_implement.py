@@ -17,13 +17,10 @@ from grn.maths.deciders.domain import Range
 from grn.maths.implement.accuracy import draw_points
 from grn.maths.implement.bounded import bounded
 from grn.maths.implement.build import GOOD, implement
-from grn.maths.implement.module import (
-    Implemented,
-    draw_panels,
-    module_source,
-    properties_source,
-    write_files,
-)
+from grn.maths.implement.files import write_files
+from grn.maths.implement.module import Implemented, module_source
+from grn.maths.implement.plot import draw_panels
+from grn.maths.implement.properties import properties_source
 from grn.maths.verdict import Verdict
 from tests.maths.documents import derive
 

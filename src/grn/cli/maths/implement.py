@@ -32,7 +32,8 @@ def implement(document: Path, out: Path, names: tuple[str, ...], as_json: bool) 
     from grn.kit.errors import UsageError
     from grn.kit.progress import Progress
     from grn.maths.implement.build import implement as build
-    from grn.maths.implement.module import units, write_files
+    from grn.maths.implement.files import write_files
+    from grn.maths.implement.module import units
     from grn.maths.implement.results import identifier
 
     if out.suffix != ".py" or not out.stem.isidentifier():

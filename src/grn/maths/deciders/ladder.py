@@ -12,7 +12,7 @@ from grn.maths.deciders.expectation import probability_rules
 from grn.maths.deciders.identity import decide_identity
 from grn.maths.deciders.inequality import decide_inequality
 from grn.maths.deciders.ito import decide_differentials, is_stochastic
-from grn.maths.deciders.matrices import decide_matrices, entries, is_matrix
+from grn.maths.deciders.matrices import decide_definite, decide_matrices, entries, is_matrix
 from grn.maths.deciders.reals import decide_implication
 from grn.maths.deciders.series import (
     by_induction,
@@ -95,6 +95,8 @@ def _relation(relation: Relation, symbols: Symbols) -> Verdict:
     algebra = _algebra(symbols)
     if sign == "Approx":
         return _approximate(left, right, algebra)
+    if sign in ("Succ", "SuccEq"):
+        return decide_definite(sign, left, right, algebra)
     if sign != "Eq":
         return decide_inequality(sign, algebra.convert(left), algebra.convert(right), algebra)
     if left == right:

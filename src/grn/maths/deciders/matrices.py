@@ -1,214 +1,59 @@
-"""Matrices of any size: products as words in their letters, transposes and inverses pushed inwards.
-
-Two expressions are equal when their words are; they differ for certain when exact rational matrices say so.
-"""
+"""Matrices of any size: equal when their words are, different for certain when exact matrices say so."""
 
 from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
 import sympy as sp
 
 from grn.maths.deciders.algebra import Algebra
+from grn.maths.deciders.definite import DEFINITE, SEMIDEFINITE, degree
+from grn.maths.deciders.words import Expansion, definitions
+from grn.maths.sizes import MisfitError, Sizes, is_identity
 from grn.maths.symbols import Symbols
-from grn.maths.syntax import Call, Matrix, Name, Number, Tree, walk
+from grn.maths.syntax import ZERO, Call, Matrix, Name, Number, Tree, names_in, walk
 from grn.maths.verdict import BeyondError, Verdict, undecided
 
-Letter = tuple[str, bool, bool]
-"""A name, whether transposed, whether inverted."""
-
-Word = tuple[Letter, ...]
-Words = dict[Word, Any]
-"""A matrix as a sum of words with scalar factors; the empty word is the identity."""
-
-MOST_WORDS = 600
-SIZES = (2, 3)
+PROBED = ((2, 3, 11), (3, 2, 11), (2, 3, 0))
+"""Of three probes: the first size that a document names, the second (the third is the first again), and how
+much is added to diagonals. Large diagonals have inverses; without them less holds by chance."""
 
 
 def is_matrix(tree: Tree, symbols: Symbols) -> bool:
-    """Whether a tree is a matrix, or a number made of matrices."""
-    return any(
-        isinstance(part, Matrix)
-        or (isinstance(part, Name) and symbols.is_matrix(part.text))
-        or (isinstance(part, Call) and part.head in ("transpose", "inverse", "det", "trace"))
-        for part in walk(tree)
-    )
-
-
-class Expansion:
-    """Expands trees of named matrices into words."""
-
-    def __init__(self, algebra: Algebra) -> None:
-        self.algebra = algebra
-        self.symbols = algebra.symbols
-        said = {word[0]: set() for word in algebra.symbols.words}  # type: dict[str, set[str]]
-        for word in algebra.symbols.words:
-            said[word[0]] |= set(word[1:])
-        self.invertible = said.get("invertible", set()) | said.get("orthogonal", set())
-        self.symmetric = said.get("symmetric", set())
-        self.orthogonal = said.get("orthogonal", set())
-
-    def words(self, tree: Tree) -> Words:
-        """A matrix as words.
-
-        Raises
-        ------
-        BeyondError
-            It has something in it that words cannot say.
-        """
-        match tree:
-            case Name("I") if self.symbols.is_matrix("I"):
-                return {(): sp.Integer(1)}
-            case Name(text) if self.symbols.is_matrix(text):
-                return {((text, False, False),): sp.Integer(1)}
-            case Call("add", args):
-                return self._sum([self.words(arg) for arg in args])
-            case Call("neg", (inner,)):
-                return {word: -factor for word, factor in self.words(inner).items()}
-            case Call("mul", args):
-                return self._product(args)
-            case Call("div", (top, bottom)):
-                scale = self.scalar(bottom)
-                return {word: factor / scale for word, factor in self.words(top).items()}
-            case Call("pow", (base, Number(n))) if n.denominator == 1 and 0 < n <= 6:
-                return self._product((base,) * int(n))
-            case Call("transpose", (inner,)):
-                return {self._flip(word): factor for word, factor in self.words(inner).items()}
-            case Call("inverse", (inner,)):
-                return self._inverse(self.words(inner))
-        raise BeyondError("no matrix of letters")
-
-    def scalar(self, tree: Tree) -> Any:
-        """A number in which traces and determinants are atoms of words."""
-        match tree:
-            case Call("trace", (inner,)):
-                return sum(
-                    (
-                        factor * sp.Symbol(f"tr{_circle(word, self)}")
-                        for word, factor in self.words(inner).items()
-                    ),
-                    sp.Integer(0),
-                )
-            case Call("det", (inner,)):
-                return self._determinant(self.words(inner))
-            case Call("add", args):
-                return sp.Add(*(self.scalar(arg) for arg in args))
-            case Call("mul", args):
-                return sp.Mul(*(self.scalar(arg) for arg in args))
-            case Call("neg", (inner,)):
-                return -self.scalar(inner)
-            case Call("div", (top, bottom)):
-                return self.scalar(top) / self.scalar(bottom)
-            case Call("pow", (base, exponent)):
-                return self.scalar(base) ** self.algebra.convert(exponent)
-        return self.algebra.convert(tree)
-
-    def _sum(self, parts: list[Words]) -> Words:
-        total: Words = {}
-        for part in parts:
-            for word, factor in part.items():
-                total[word] = total.get(word, sp.Integer(0)) + factor
-        if len(total) > MOST_WORDS:
-            raise BeyondError("too many products of matrices")
-        return total
-
-    def _product(self, args: tuple[Tree, ...]) -> Words:
-        total: Words = {(): sp.Integer(1)}
-        scale: Any = sp.Integer(1)
-        for arg in args:
-            if not _is_square(arg, self.symbols):
-                scale *= self.scalar(arg)
-                continue
-            right = self.words(arg)
-            total = self._sum(
-                [{self._joined(one + two): f * g} for one, f in total.items() for two, g in right.items()]
-            )
-        return {word: scale * factor for word, factor in total.items()}
-
-    def _joined(self, word: Word) -> Word:
-        """Cancel letters beside their inverses."""
-        found: list[Letter] = []
-        for letter in word:
-            name, transposed, inverted = letter
-            if name in self.orthogonal and inverted:
-                letter = (name, not transposed, False)
-            if name in self.symmetric:
-                letter = (name, False, letter[2])
-            before = found[-1] if found else None
-            if before and self._cancel(before, letter):
-                found.pop()
-            else:
-                found.append(letter)
-        return tuple(found)
-
-    def _cancel(self, one: Letter, two: Letter) -> bool:
-        if one[0] != two[0]:
-            return False
-        if one[0] in self.orthogonal:
-            return one[1] != two[1]
-        return one[1] == two[1] and one[2] != two[2]
-
-    def _flip(self, word: Word) -> Word:
-        return self._joined(tuple((name, not t, i) for name, t, i in reversed(word)))
-
-    def _inverse(self, words: Words) -> Words:
-        if len(words) != 1:
-            raise BeyondError("the inverse of a sum of matrices")
-        ((word, factor),) = words.items()
-        if any(name not in self.invertible for name, _, _ in word):
-            raise BeyondError("the inverse of a matrix that is not said to be invertible")
-        return {self._joined(tuple((name, t, not i) for name, t, i in reversed(word))): 1 / factor}
-
-    def _determinant(self, words: Words) -> Any:
-        if len(words) != 1:
-            raise BeyondError("the determinant of a sum of matrices")
-        ((word, factor),) = words.items()
-        if factor != 1:
-            raise BeyondError("the determinant of a multiple needs the size")
-        total: Any = sp.Integer(1)
-        for name, _, inverted in word:
-            symbol = sp.Symbol(f"det {name}", nonzero=True)
-            total *= 1 / symbol if inverted else symbol
-        return total
-
-
-def _is_square(tree: Tree, symbols: Symbols) -> bool:
-    """Whether a tree is a matrix itself, and no trace or determinant of one."""
-    match tree:
-        case Name(text):
-            return symbols.is_matrix(text)
-        case Matrix():
-            return True
-        case Call("trace" | "det" | "norm", _):
-            return False
-        case Call("add" | "mul" | "neg" | "div" | "pow" | "transpose" | "inverse", args):
-            return any(_is_square(arg, symbols) for arg in args)
-    return False
-
-
-def _circle(word: Word, expansion: Expansion) -> Word:
-    """One word for all that have the same trace: its rotations, and those of its transpose."""
-    flipped = expansion._flip(word)
-    turned = [w[i:] + w[:i] for w in (word, flipped) for i in range(max(1, len(w)))]
-    return min(turned)
+    """Whether a tree is a matrix, or a number made of matrices; what names are defined as counts."""
+    sizes = Sizes(symbols)
+    made = {
+        relation.left.text
+        for relation in symbols.assumed
+        if relation.sign in ("Eq", "Define")
+        and isinstance(relation.left, Name)
+        and sizes.has_matrix(relation.right)
+    }
+    return sizes.has_matrix(tree) or bool(made & names_in(tree))
 
 
 def decide_matrices(left: Tree, right: Tree, algebra: Algebra) -> Verdict:
     """Decide ``left = right`` between matrices, or numbers made of them."""
-    if any(isinstance(part, Matrix) for side in (left, right) for part in walk(side)):
+    if any(_has_entries(side, algebra) for side in (left, right)):
         raise BeyondError("matrices with entries")
     expansion = Expansion(algebra)
-    square = _is_square(left, algebra.symbols) or _is_square(right, algebra.symbols)
+    why = _misfit(left, right, expansion.sizes)
+    if why:
+        return undecided(why)
     try:
-        if square:
-            gap = expansion._sum([expansion.words(left), {w: -f for w, f in expansion.words(right).items()}])
-            proved = all(sp.expand(factor) == 0 for factor in gap.values())
+        if expansion.is_array(left) or expansion.is_array(right):
+            expansion.words(left), expansion.words(right)
+            expansion.settle()
+            proved = expansion.words(Call("add", (left, Call("neg", (right,))))) == {}
         else:
+            expansion.scalar(left), expansion.scalar(right)
+            expansion.settle()
             proved = sp.simplify(expansion.scalar(left) - expansion.scalar(right)) == 0
-        if proved:
+        if proved or _is_inverse(left, right, algebra) or _is_inverse(right, left, algebra):
             return Verdict("proved", "words of matrices")
         why = "the words of both sides differ"
     except BeyondError as error:
@@ -216,56 +61,167 @@ def decide_matrices(left: Tree, right: Tree, algebra: Algebra) -> Verdict:
     return _try_numbers(left, right, algebra, why) or undecided(why)
 
 
+def _is_inverse(one: Tree, two: Tree, algebra: Algebra) -> bool:
+    """Whether a side is an inverse of something that, times the other side, is the identity."""
+    expansion = Expansion(algebra)  # of its own: here the sum must not be a letter
+    match one:
+        case Call("inverse", (inner,)) if expansion.is_array(inner):
+            expansion.words(Call("mul", (inner, two)))
+            expansion.settle()
+            return expansion.words(Call("mul", (inner, two))) == {(): 1}
+    return False
+
+
+def decide_definite(sign: str, left: Tree, right: Tree, algebra: Algebra) -> Verdict:
+    """Decide that a matrix is positive definite (``Succ``) or semidefinite (``SuccEq``)."""
+    if right != ZERO:
+        raise BeyondError("only compared with 0: write the difference on the left")
+    expansion = Expansion(algebra)
+    why = _misfit(left, left, expansion.sizes)
+    if why:
+        return undecided(why)
+    if degree(left, expansion) >= (DEFINITE if sign == "Succ" else SEMIDEFINITE):
+        return Verdict("proved", "sums, inverses and congruences of definite matrices")
+
+    def broken(value: Any) -> bool:
+        holds = value.is_positive_definite if sign == "Succ" else value.is_positive_semidefinite
+        return value != value.T or not holds
+
+    refutation, agreed = _probe(left, algebra, broken)
+    if refutation is not None:
+        return refutation
+    if agreed:
+        return Verdict("supported", f"{agreed} probes", "it holds for exact matrices")
+    return undecided("no decider knows what is in it")
+
+
+def _has_entries(tree: Tree, algebra: Algebra, seen: frozenset[str] = frozenset()) -> bool:
+    """Whether a matrix is written out in a tree, or in what its names are defined as."""
+    known = {**algebra.definitions, **definitions(algebra)}
+    for part in walk(tree):
+        if isinstance(part, Matrix):
+            return True
+        body = known.get(part.text) if isinstance(part, Name) and part.text not in seen else None
+        if body is not None and _has_entries(body, algebra, seen | names_in(part)):
+            return True
+    return False
+
+
+def _misfit(left: Tree, right: Tree, sizes: Sizes) -> str:
+    """Why two sides cannot be of one size; empty where they are, or where no sizes are said."""
+    try:
+        one, two = sizes.of(left), sizes.of(right)
+    except MisfitError as error:
+        return str(error)
+    except BeyondError:
+        return ""
+    return "" if one == two or ZERO in (left, right) else f"{' x '.join(one)} is not {' x '.join(two)}"
+
+
 def _try_numbers(left: Tree, right: Tree, algebra: Algebra, why: str) -> Verdict | None:
     """Exact rational matrices of two sizes; a refutation where they differ."""
-    names = sorted(
-        {
-            part.text
-            for side in (left, right)
-            for part in walk(side)
-            if isinstance(part, Name) and not part.text.endswith("_bold")
-        }
-    )
+
+    def broken(gap: Any) -> bool:
+        return bool(gap != sp.zeros(*gap.shape)) if isinstance(gap, sp.MatrixBase) else bool(gap != 0)
+
+    gap = left if right == ZERO else Call("add", (left, Call("neg", (right,))))
+    refutation, agreed = _probe(gap, algebra, broken)
+    if refutation is not None or not agreed:
+        return refutation
+    return Verdict("supported", f"{agreed} probes", f"equal for exact matrices; {why}")
+
+
+def _probe(tree: Tree, algebra: Algebra, broken: Callable[[Any], bool]) -> tuple[Verdict | None, int]:
+    """Values for exact matrices: a refutation, or how many agree; None and 0 where there are none."""
+    known = definitions(algebra)
+    sizes = Sizes(algebra.symbols)
+    names = sorted(n for n in _leaves(tree, algebra, known) if not n.endswith("_bold"))
+    texts = list(dict.fromkeys(t for size in sizes.known.values() for t in size if not t.isdigit()))
     agreed = 0
-    for size in SIZES:
-        told = f"{size} {' '.join(names)}"
+    for first, second, diagonal in PROBED:
+        measured = {text: (first, second)[place % 2] for place, text in enumerate(texts)}
+        told = f"{first} {' '.join(names)}"
         rng = random.Random(int.from_bytes(hashlib.sha256(told.encode()).digest()[:8], "big"))
-        values = {name: _draw(name, size, rng, algebra) for name in names}
+        values: dict[str, Any] = {}
+        for name in names:
+            rows, columns = sizes.known.get(name, ("", ""))
+            shape = (_count(rows, measured, first), _count(columns, measured, first))
+            drawn = _draw(name, shape, rng, algebra, diagonal)
+            values[name] = sp.Integer(measured[name]) if name in measured else drawn
         try:
-            gap = evaluate(left, values, algebra) - evaluate(right, values, algebra)
-        except (BeyondError, ValueError, TypeError, ZeroDivisionError, sp.ShapeError):
-            return None
-        differs = gap != sp.zeros(*gap.shape) if isinstance(gap, sp.MatrixBase) else gap != 0
-        if differs:
-            shown = ", ".join(f"{n} = {v.tolist() if hasattr(v, 'tolist') else v}" for n, v in values.items())
-            return Verdict("refuted", "exact matrices", f"at {shown}")
+            value = evaluate(tree, values, algebra, known)
+            is_broken = broken(value)
+        except (BeyondError, ValueError, TypeError, ZeroDivisionError, AttributeError, sp.ShapeError):
+            if not diagonal:
+                continue
+            return None, 0
+        if is_broken:
+            leaves = ((name, values[name]) for name in names)
+            shown = ", ".join(f"{n} = {v.tolist() if hasattr(v, 'tolist') else v}" for n, v in leaves)
+            return Verdict("refuted", "exact matrices", f"at {shown}"), agreed
         agreed += 1
-    return Verdict("supported", f"{agreed} probes", f"equal for exact matrices of two sizes; {why}")
+    return None, agreed
 
 
-def _draw(name: str, size: int, rng: random.Random, algebra: Algebra) -> Any:
+def _leaves(tree: Tree, algebra: Algebra, known: dict[str, Tree]) -> set[str]:
+    """Names that a tree depends on, definitions filled in."""
+    found: set[str] = set()
+    todo = [tree]
+    while todo:
+        for part in walk(todo.pop()):
+            if isinstance(part, Name) and part.text not in found:
+                found.add(part.text)
+                body = known.get(part.text, algebra.definitions.get(part.text))
+                if body is not None:
+                    todo.append(body)
+    return {name for name in found if name not in known and name not in algebra.definitions}
+
+
+def _count(text: str, measured: dict[str, int], otherwise: int) -> int:
+    return int(text) if text.isdigit() else measured.get(text, otherwise)
+
+
+def _draw(name: str, shape: tuple[int, int], rng: random.Random, algebra: Algebra, diagonal: int) -> Any:
     if not algebra.symbols.is_matrix(name):
         return sp.Rational(rng.randint(1, 40), 7)
+    rows, columns = shape
     if name == "I":
-        return sp.eye(size)
+        return sp.eye(rows)
     said = {word[0] for word in algebra.symbols.words if name in word[1:]}
-    m = sp.Matrix(size, size, lambda i, j: rng.randint(-4, 4) + (11 if i == j else 0))
+    if "invertible" in said:
+        diagonal = 11
+    square = rows == columns
+    m = sp.Matrix(rows, columns, lambda i, j: rng.randint(-4, 4) + (diagonal if i == j and square else 0))
+    if "definite" in said:
+        return m * m.T + sp.eye(rows)
+    if "semidefinite" in said:
+        return m[:, :1] * m[:, :1].T
     if "orthogonal" in said:
-        return sp.eye(size)[::-1, :] if size else m
+        return sp.eye(rows)[::-1, :]
     return m + m.T if "symmetric" in said else m
 
 
-def evaluate(tree: Tree, values: dict[str, Any], algebra: Algebra) -> Any:
-    """A tree's value for exact matrices."""
+def evaluate(tree: Tree, values: dict[str, Any], algebra: Algebra, known: dict[str, Tree]) -> Any:
+    """A tree's value for exact matrices; a matrix of one entry is that number."""
     match tree:
         case Number(value):
             return sp.Rational(value.numerator, value.denominator)
         case Name(text) if text in values:
             return values[text]
+        case Name(text) if text in known or text in algebra.definitions:
+            body = known.get(text, algebra.definitions.get(text))
+            assert body is not None
+            values[text] = evaluate(body, values, algebra, known)
+            return values[text]
+        case Name() if is_identity(tree, algebra.symbols):
+            raise BeyondError("an identity of no size")
         case Call(head, args):
-            inner = [evaluate(arg, values, algebra) for arg in args]
-            return _operate(head, inner)
+            return _entry(_operate(head, [evaluate(arg, values, algebra, known) for arg in args]))
     raise BeyondError("no exact value")
+
+
+def _entry(value: Any) -> Any:
+    return value[0, 0] if isinstance(value, sp.MatrixBase) and value.shape == (1, 1) else value
 
 
 def _operate(head: str, args: list[Any]) -> Any:
@@ -303,12 +259,15 @@ def entries(tree: Tree, algebra: Algebra) -> Any:
     match tree:
         case Matrix(rows):
             return sp.Matrix([[algebra.convert(entry) for entry in row] for row in rows])
-        case Call(head, args) if any(isinstance(part, Matrix) for part in walk(tree)):
+        case Name(text) if _has_entries(tree, algebra):
+            body = definitions(algebra).get(text)
+            return entries(algebra.definitions[text] if body is None else body, algebra)
+        case Call(head, args) if _has_entries(tree, algebra):
             if (
                 head == "pow"
                 and isinstance(args[1], Number)
                 and args[1].value != Fraction(int(args[1].value))
             ):
                 raise BeyondError("a root of a matrix")
-            return _operate(head, [entries(arg, algebra) for arg in args])
+            return _entry(_operate(head, [entries(arg, algebra) for arg in args]))
     return algebra.convert(tree)

@@ -11,9 +11,12 @@ from typing import Any
 import numpy as np
 
 from grn.maths.deciders.ladder import decide
+from grn.maths.gate.given import claims_of_order, orders_of, values_of_arrays, write_given
 from grn.maths.implement.accuracy import Floats, draw_points, evaluate
-from grn.maths.implement.emit import Emitter, dotted, written
+from grn.maths.implement.arrays import emitter_for
+from grn.maths.implement.emit import Emitter, Limits, Refer, dotted, written
 from grn.maths.implement.function import Function
+from grn.maths.implement.given import function_for, has_arrays, plain
 from grn.maths.implement.module import Implemented, originals_source
 from grn.maths.implement.results import equations, free_keys, identifier
 from grn.maths.plain import print_tree
@@ -59,14 +62,21 @@ def propose(made: Implemented, module: str, room: dict[str, Any]) -> Iterator[Pr
         The module's functions by name: what may hold is looked up there first, and then proved.
     """
     yield from _relations(made, module)
+    yield from _orders(made, module)
     for function in made.functions:
-        if function.arguments:
+        if function.arguments and _takes_numbers(made, function.arguments):
             yield from _symmetries(made, function, module, room)
             yield from _order(made, function, module, room)
     for function in made.functions:
         if function.arguments:
             yield from _numbers(made, function, module)
             yield from _values(made, function, module)
+
+
+def _takes_numbers(made: Implemented, arguments: Sequence[str]) -> bool:
+    """Whether nothing else than numbers is asked for."""
+    numbers = plain(made.derivation, arguments)
+    return numbers == tuple(arguments) and not has_arrays(made.derivation, arguments)
 
 
 # --- steps of the document
@@ -84,17 +94,18 @@ def _relations(made: Implemented, module: str) -> Iterator[Proposal]:
         passed = [*args, *(ast.Name(identifier(other)) for other in others)]
         return ast.Call(dotted(f"subject.{names[key]}"), passed, [])
 
-    emitter = Emitter(False, refer, lambda tree: _limit(tree, emitter))
     for step, statement in made.derivation.claims:
         for place, (left, right) in enumerate(equations(statement)):
             keys = _computed(made, left, right)
             if keys is None:
                 continue
             try:
+                emitter = emitter_for(made.derivation, tuple(keys), False, refer, _limits(keys, made, refer))
                 sides = [written(emitter.expression(side)) for side in (left, right)]
+                points = _points(made, keys)
             except BeyondError:
                 continue
-            body = [*_points(made, keys), f"left = {sides[0]}", f"right = {sides[1]}"]
+            body = [*points, f"left = {sides[0]}", f"right = {sides[1]}"]
             rough = any(word in side for side in sides for word in ("slope(", "beyond("))
             loose = "rtol=1e-5, atol=1e-7" if rough else "rtol=1e-10, atol=1e-12"
             body.append(f"np.testing.assert_allclose(left, right, {loose})")
@@ -112,6 +123,31 @@ def _computed(made: Implemented, left: Tree, right: Tree) -> list[str] | None:
         return None
     free = {key for side in (left, right) for key in made.derivation.free(side)}
     return sorted(free, key=made.derivation.order.index)
+
+
+def _limits(keys: Sequence[str], made: Implemented, refer: Refer) -> Limits:
+    def limits(tree: Derivative | Bind) -> ast.expr:
+        return _limit(tree, emitter_for(made.derivation, tuple(keys), False, refer, limits))
+
+    return limits
+
+
+def _orders(made: Implemented, module: str) -> Iterator[Proposal]:
+    """Matrices that were proved to be symmetric or definite, in the document or here."""
+    for step, function, left, says in (*claims_of_order(made), *orders_of(made)):
+        name = f"test_{function.name}_is_{says.replace(' ', '_')}"
+        points = write_given(made.derivation, function.arguments)
+        value = f"value = subject.{function.name}({', '.join(map(identifier, function.arguments))})"
+        body = [*points, value, *_HOLDS[says]]
+        told = f"{'Step ' + str(step) + ': ' if step else ''}{print_tree(left)} is {says}."
+        yield Proposal(name, "bound", _module(module, name, told, body), step or function.form.step.number)
+
+
+_HOLDS = {
+    "symmetric": ["np.testing.assert_allclose(value, value.T, rtol=1e-10, atol=1e-12)"],
+    "positive definite": ["assert (np.linalg.eigvalsh(value) > 0).all()"],
+    "positive semidefinite": ["assert (np.linalg.eigvalsh(value) > -1e-12).all()"],
+}
 
 
 def _limit(tree: Derivative | Bind, emitter: Emitter) -> ast.expr:
@@ -291,8 +327,9 @@ def _numbers(made: Implemented, function: Function, module: str) -> Iterator[Pro
     """Lists and numbers of single precision are taken like arrays of double precision."""
     name = f"test_{function.name}_takes_every_kind_of_number"
     arguments = [identifier(key) for key in function.arguments]
-    listed = ", ".join(f"{a}.tolist()" for a in arguments)
-    single = ", ".join(f"{a}.astype(np.float32)" for a in arguments)
+    functions = {identifier(key) for key in made.derivation.callables}
+    listed = ", ".join(a if a in functions else f"{a}.tolist()" for a in arguments)
+    single = ", ".join(a if a in functions else f"{a}.astype(np.float32)" for a in arguments)
     body = [
         *_points(made, function.arguments),
         f"double = subject.{function.name}({', '.join(arguments)})",
@@ -307,19 +344,35 @@ def _numbers(made: Implemented, function: Function, module: str) -> Iterator[Pro
 
 def _values(made: Implemented, function: Function, module: str) -> Iterator[Proposal]:
     """The formula as the document writes it, at 30 digits."""
-    name = f"test_{function.name}_is_its_formula"
-    arguments = [identifier(key) for key in function.arguments]
+    derivation, name = made.derivation, f"test_{function.name}_is_its_formula"
     used = [f.key for f in made.functions if f.key in _used(made, function.key)]
-    passed = ", ".join(arguments)
+    passed = ", ".join(map(identifier, function.arguments))
+    numbers = [identifier(key) for key in plain(derivation, function.arguments)]
+    if has_arrays(derivation, function.arguments):
+        exact = values_of_arrays(function, derivation)
+    else:
+        functions = derivation.callables
+        to_exact = ", ".join(
+            function_for(functions[key], True) if key in functions else identifier(key)
+            for key in function.arguments
+        )
+        asked = "(*point)) for point in points]"
+        if len(numbers) < len(function.arguments):
+            asked = f"({to_exact})) for {', '.join(numbers)}{',' * (len(numbers) == 1)} in points]"
+        listed = ", ".join(numbers)
+        exact = [
+            f"    rows = np.broadcast_arrays({listed})" if len(numbers) > 1 else f"    rows = [{listed}]",
+            "    points = [[mp.mpf(x) for x in row] for row in zip(*rows, strict=True)]",
+            f"    exact = [float(original_{function.name}{asked}",
+        ]
     body = [
         *_points(made, function.arguments),
         "with mp.workdps(30):",
-        f"    rows = np.broadcast_arrays({passed})" if len(arguments) > 1 else f"    rows = [{passed}]",
-        "    points = [[mp.mpf(x) for x in row] for row in zip(*rows, strict=True)]",
-        f"    exact = [float(original_{function.name}(*point)) for point in points]",
+        *exact,
         f"np.testing.assert_allclose(subject.{function.name}({passed}), exact, rtol=1e-10, atol=1e-14)",
     ]
-    told = f"Step {function.form.step.number}: {function.key} at {POINTS} points."
+    count = "drawn arrays" if has_arrays(derivation, function.arguments) else f"{POINTS} points"
+    told = f"Step {function.form.step.number}: {function.key} at {count}."
     helpers = [originals_source(made, used).replace(": Any", "").replace(" -> Any", "")]
     source = _module(module, name, told, body, helpers, "from mpmath import mp")
     yield Proposal(name, "values", source, function.form.step.number)
@@ -339,6 +392,8 @@ def _used(made: Implemented, key: str) -> set[str]:
 
 
 def _points(made: Implemented, keys: Sequence[str]) -> list[str]:
+    if not _takes_numbers(made, keys):
+        return write_given(made.derivation, keys)
     drawn: Floats = draw_points(made.derivation, keys, POINTS, mild=True)
     return [f"{identifier(key)} = np.array({row.tolist()})" for key, row in zip(keys, drawn, strict=True)]
 

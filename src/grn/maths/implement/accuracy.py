@@ -71,7 +71,8 @@ class Sample:
 
 def numeric() -> Environment:
     """What code for NumPy is run in."""
-    return {"np": np, "special": special, "ArrayLike": ArrayLike, "Array": NDArray[np.float64]}
+    types = {"ArrayLike": ArrayLike, "Array": NDArray[np.float64], "Callable": Callable}
+    return {"np": np, "special": special, **types}
 
 
 def exact() -> Environment:

@@ -19,9 +19,10 @@ from grn.maths.implement.accuracy import (
     run_source,
     sample,
 )
+from grn.maths.implement.arrays import emitter_for
 from grn.maths.implement.bounded import bounded
-from grn.maths.implement.emit import Emitter
 from grn.maths.implement.function import Function, Namer, write_function, write_original
+from grn.maths.implement.given import bind_functions, has_arrays, measure_arrays, plain
 from grn.maths.implement.module import Implemented
 from grn.maths.implement.plot import Panel, leading_argument
 from grn.maths.implement.results import Derivation, free_keys, identifier
@@ -119,7 +120,7 @@ def _order(derivation: Derivation, wanted: Sequence[str]) -> tuple[list[str], li
             try:
                 if not all(visit(name, above | {key}) for name in used):
                     raise BeyondError("it uses a result without code")
-                _try(form.tree, derivation, [*order, key])
+                _try(key, form.tree, derivation, order)
             except BeyondError as error:
                 reasons.setdefault(key, str(error))
                 continue
@@ -140,10 +141,11 @@ def _results_in(tree: Tree, derivation: Derivation) -> list[str]:
     return [key for key in free_keys(tree) if key in derivation.results]
 
 
-def _try(tree: Tree, derivation: Derivation, keys: Sequence[str]) -> None:
-    names = {key: identifier(key) for key in keys}
+def _try(key: str, tree: Tree, derivation: Derivation, order: Sequence[str]) -> None:
+    names = {name: identifier(name) for name in (*order, key)}
+    free = tuple(sorted(derivation.free(tree, frozenset((key,))), key=derivation.order.index))
     for is_exact in (True, False):
-        Emitter(is_exact, Namer(derivation, names).refer).expression(tree)
+        emitter_for(derivation, free, is_exact, Namer(derivation, names).refer).expression(tree)
 
 
 def _measured(
@@ -157,8 +159,18 @@ def _measured(
     """Find the form that loses least, and its error; returns the picture of it."""
     if not function.arguments or not points:
         return []
-    original = digits[f"original_{function.name}"]
-    taken = bounded(partial(sample, derivation, function.arguments, original, points))
+    arguments = plain(derivation, function.arguments)
+    bound = partial(bind_functions, derivation=derivation, arguments=function.arguments)
+    original = bound(digits[f"original_{function.name}"], exact=True)
+    if has_arrays(derivation, arguments):
+        room = dict(floats)
+        run_source(write_function(function, derivation, called, docstring=False), room)
+        computed = bound(room[function.name], exact=False)
+        at_errors, at = bounded(partial(measure_arrays, computed, original, derivation, arguments))
+        function.naive_error = function.error = float(at_errors.max())
+        first = next(key for key in arguments if derivation.is_array(key))
+        return [Panel(function.name, first, at, None, at_errors)]
+    taken = bounded(partial(sample, derivation, arguments, original, points))
     if not taken.exact:
         raise BeyondError("nowhere in its domain has it a value that float64 holds")
 
@@ -166,7 +178,7 @@ def _measured(
         trial = Function(function.key, function.name, function.arguments, function.form, tree)
         room = dict(floats)
         run_source(write_function(trial, derivation, called, docstring=False), room)
-        return taken.errors(evaluate(room[function.name], taken.points))
+        return taken.errors(evaluate(bound(room[function.name], exact=False), taken.points))
 
     naive = found = errors(function.tree)
     for _ in range(ROUNDS):
@@ -178,7 +190,7 @@ def _measured(
         function.tree, found, rule = better
         function.rules.append(rule)
     function.naive_error, function.error = float(naive.max()), float(found.max())
-    return [_panel(function, taken, naive, found)]
+    return [_panel(function, arguments, taken, naive, found)]
 
 
 def _better(
@@ -200,7 +212,9 @@ def _better(
     return None
 
 
-def _panel(function: Function, taken: Sample, naive: Floats, found: Floats) -> Panel:
+def _panel(
+    function: Function, arguments: Sequence[str], taken: Sample, naive: Floats, found: Floats
+) -> Panel:
     axis = leading_argument(taken.points, naive)
-    argument = function.arguments[axis]
+    argument = arguments[axis]
     return Panel(function.name, argument, taken.points[axis], naive if function.rules else None, found)

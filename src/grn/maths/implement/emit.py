@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
+from typing import Protocol, TypeAlias
 
 from grn.maths.deciders.algebra import LARGEST_POWER
 from grn.maths.implement.results import free_keys, identifier
@@ -48,6 +49,17 @@ _COMPARED: dict[str, type[ast.cmpop]] = {
 }  # fmt: skip
 
 
+Refer: TypeAlias = Callable[[str, list[ast.expr]], ast.expr | None]
+Limits: TypeAlias = Callable[[Derivative | Bind], ast.expr]
+
+
+class Dialect(Protocol):
+    """Writes what is not arithmetic of numbers; None where it is."""
+
+    def write(self, tree: Tree, emitter: Emitter) -> ast.expr | None:
+        """The expression of a tree."""
+
+
 @dataclass(frozen=True, slots=True)
 class Emitter:
     """Writes trees as expressions.
@@ -60,11 +72,17 @@ class Emitter:
         What stands for a named result and the arguments behind it; None for a name that is an argument.
     limits
         What stands for a derivative or a limit; None where nothing can.
+    arrays
+        What writes matrices; None where there are none.
+    callables
+        Functions that are arguments.
     """
 
     exact: bool
-    refer: Callable[[str, list[ast.expr]], ast.expr | None]
-    limits: Callable[[Derivative | Bind], ast.expr] | None = None
+    refer: Refer
+    limits: Limits | None = None
+    arrays: Dialect | None = None
+    callables: frozenset[str] = frozenset()
 
     def expression(self, tree: Tree) -> ast.expr:
         """The expression of a tree.
@@ -74,6 +92,9 @@ class Emitter:
         BeyondError
             Something in it has no counterpart: a sum, an integral, a matrix, a function without a body.
         """
+        written = self.arrays.write(tree, self) if self.arrays is not None else None
+        if written is not None:
+            return written
         match tree:
             case Number(value):
                 return self._number(value)
@@ -89,9 +110,12 @@ class Emitter:
             case Apply("Phi", 1, (x,)):
                 return self._density(x)
             case Apply(function, 0, args):
-                found = self.refer(function, [self.expression(arg) for arg in args])
+                passed = [self.expression(arg) for arg in args]
+                found = self.refer(function, passed)
                 if found is not None:
                     return found
+                if function in self.callables:
+                    return ast.Call(ast.Name(identifier(function)), passed, [])
                 raise BeyondError(f"no formula for {function}")
             case Derivative() | Bind("limit") if self.limits is not None:
                 return self.limits(tree)
@@ -113,7 +137,7 @@ class Emitter:
             return ast.Constant(int(value))
         top: ast.expr = ast.Constant(value.numerator)
         if self.exact:
-            top = _call("mp.mpf", top)
+            top = called("mp.mpf", top)
         return ast.BinOp(top, ast.Div(), ast.Constant(value.denominator))
 
     def _call(self, head: str, args: tuple[Tree, ...]) -> ast.expr:
@@ -143,13 +167,13 @@ class Emitter:
             case "max" | "min", _:
                 return self._greatest(head, args)
             case "factorial", (x,) if not self.exact:
-                return _call("special.gamma", ast.BinOp(self.expression(x), ast.Add(), ast.Constant(1)))
+                return called("special.gamma", ast.BinOp(self.expression(x), ast.Add(), ast.Constant(1)))
         if self.exact and head in MEANINGS and head not in _MPMATH:
             return self.expression(MEANINGS[head](*args))
         known = (_MPMATH if self.exact else _NUMPY).get(head)
         if known is None:
             raise BeyondError(f"no code for {head}")
-        return _call(known, *(self.expression(arg) for arg in args))
+        return called(known, *(self.expression(arg) for arg in args))
 
     def _sum(self, args: tuple[Tree, ...]) -> ast.expr:
         total = self.expression(args[0])
@@ -162,7 +186,7 @@ class Emitter:
     def _whole(self, tree: Tree) -> ast.expr:
         """An expression that is no Python integer where mpmath needs more than a float."""
         written = self.expression(tree)
-        return _call("mp.mpf", written) if self.exact and isinstance(written, ast.Constant) else written
+        return called("mp.mpf", written) if self.exact and isinstance(written, ast.Constant) else written
 
     def _power(self, base: Tree, exponent: Tree) -> ast.expr:
         if isinstance(exponent, Number) and exponent.value == Fraction(1, 2):
@@ -178,17 +202,17 @@ class Emitter:
     def _greatest(self, head: str, args: tuple[Tree, ...]) -> ast.expr:
         values = [self.expression(arg) for arg in args]
         if self.exact:
-            return _call(head, *values)
+            return called(head, *values)
         name = {"max": "np.maximum", "min": "np.minimum"}[head]
-        return reduce(lambda x, y: _call(name, x, y), values)
+        return reduce(lambda x, y: called(name, x, y), values)
 
     def _density(self, x: Tree) -> ast.expr:
         """The density of the normal distribution: the derivative of its distribution."""
         if self.exact:
-            return _call("mp.npdf", self.expression(x))
+            return called("mp.npdf", self.expression(x))
         square = Call("pow", (x, Number(Fraction(2))))
         bell = self._call("exp", (Call("div", (Call("neg", (square,)), Number(Fraction(2)))),))
-        root = _call("np.sqrt", ast.BinOp(ast.Constant(2), ast.Mult(), dotted("np.pi")))
+        root = called("np.sqrt", ast.BinOp(ast.Constant(2), ast.Mult(), dotted("np.pi")))
         return ast.BinOp(bell, ast.Div(), root)
 
     def _cases(self, branches: tuple[tuple[Tree, Statement | None], ...]) -> ast.expr:
@@ -199,7 +223,7 @@ class Emitter:
             elif self.exact:
                 written = ast.IfExp(self.condition(when), self.expression(value), written)
             else:
-                written = _call("np.where", self.condition(when), self.expression(value), written)
+                written = called("np.where", self.condition(when), self.expression(value), written)
         return written
 
 
@@ -212,7 +236,8 @@ def dotted(name: str) -> ast.expr:
     return found
 
 
-def _call(name: str, *args: ast.expr) -> ast.expr:
+def called(name: str, *args: ast.expr) -> ast.expr:
+    """A call of a function by its name with dots."""
     return ast.Call(dotted(name), list(args), [])
 
 

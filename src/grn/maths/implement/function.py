@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from grn.maths.deciders.domain import Range
-from grn.maths.implement.emit import Emitter, written
+from grn.maths.implement.arrays import emitter_for
+from grn.maths.implement.emit import written
 from grn.maths.implement.results import Derivation, Form, identifier
+from grn.maths.sizes import NUMBER
 from grn.maths.syntax import Tree
 
 _LONGEST = 96
@@ -77,13 +79,14 @@ class Namer:
         others = self.derivation.arguments(key)[len(result.own) :]
         if not result.own:
             self.uses[key] = self.uses.get(key, 0) + 1
-        passed = [*args, *(ast.Name(identifier(other)) for other in others)]
+        passed: list[ast.expr] = [*args, *(ast.Name(identifier(other)) for other in others)]
         return ast.Call(ast.Name(f"{self.prefix}{self.names[key]}"), passed, [])
 
 
 def write_original(function: Function, derivation: Derivation, names: dict[str, str]) -> str:
     """The formula as it stands in the document, for mpmath."""
-    emitter = Emitter(True, Namer(derivation, names, "original_").refer)
+    refer = Namer(derivation, names, "original_").refer
+    emitter = emitter_for(derivation, function.arguments, True, refer)
     body = written(emitter.expression(function.form.tree))
     takes = ", ".join(f"{identifier(arg)}: Any" for arg in function.arguments)
     return f"def original_{function.name}({takes}) -> Any:\n    return {body}\n"
@@ -94,15 +97,16 @@ def write_function(
 ) -> str:
     """The function for NumPy."""
     counter = Namer(derivation, names)
-    Emitter(False, counter.refer).expression(function.tree)
+    emitter_for(derivation, function.arguments, False, counter.refer).expression(function.tree)
     held = {key: f"{names[key]}_value" for key, uses in counter.uses.items() if uses > 1}
     namer = Namer(derivation, names)
 
     def refer(key: str, args: list[ast.expr]) -> ast.expr | None:
         return ast.Name(held[key]) if key in held and not args else namer.refer(key, args)
 
-    parameters = [identifier(arg) for arg in function.arguments]
-    lines = [_signature(function.name, parameters)]
+    kinds = {identifier(key): annotation(key, derivation) for key in function.arguments}
+    parameters = [identifier(key) for key in function.arguments if key not in derivation.callables]
+    lines = [_signature(function.name, kinds)]
     if docstring:
         lines += [f"    {line}".rstrip() for line in _docstring(function, derivation)]
     if parameters:
@@ -113,17 +117,23 @@ def write_function(
             lines.append(f"    {listed} = (np.asarray(x, dtype=np.float64) for x in ({listed}))")
     for key, local in held.items():
         lines.append(f"    {local} = {written(namer.refer(key, []) or ast.Name(local))}")
-    value = Emitter(False, refer).expression(function.tree)
+    value = emitter_for(derivation, function.arguments, False, refer).expression(function.tree)
     lines += _assigned(value)
     return "\n".join([*lines, "    return value"]) + "\n"
 
 
-def _signature(name: str, parameters: Sequence[str]) -> str:
-    takes = ", ".join(f"{parameter}: ArrayLike" for parameter in parameters)
+def annotation(key: str, derivation: Derivation) -> str:
+    """The type of an argument: what becomes an array, or a function of arrays."""
+    count = derivation.callables.get(key)
+    return "ArrayLike" if count is None else f"Callable[[{', '.join(['Array'] * count)}], Array]"
+
+
+def _signature(name: str, parameters: Mapping[str, str]) -> str:
+    takes = ", ".join(f"{parameter}: {kind}" for parameter, kind in parameters.items())
     line = f"def {name}({takes}) -> Array:"
     if len(line) <= _LONGEST:
         return line
-    listed = "".join(f"    {parameter}: ArrayLike,\n" for parameter in parameters)
+    listed = "".join(f"    {parameter}: {kind},\n" for parameter, kind in parameters.items())
     return f"def {name}(\n{listed}) -> Array:"
 
 
@@ -164,9 +174,24 @@ def _docstring(function: Function, derivation: Derivation) -> list[str]:
     if function.arguments:
         lines += ["Parameters", "----------"]
         for key in function.arguments:
-            lines += [f"{identifier(key)}", f"    {describe(key, derivation.range(key))}"]
-    lines += ["", "Returns", "-------", "Array", "    Of the shape that the arguments broadcast to.", '"""']
+            lines += [f"{identifier(key)}", f"    {_described(key, derivation)}"]
+    lines += ["", "Returns", "-------", "Array", f"    {_returned(function, derivation)}", '"""']
     return lines
+
+
+def _returned(function: Function, derivation: Derivation) -> str:
+    size = derivation.sizes.known.get(function.key, NUMBER)
+    if size != NUMBER:
+        return f"Of shape {shape(size)}."
+    if any(derivation.is_array(key) for key in function.arguments):
+        return "A number."
+    return "Of the shape that the arguments broadcast to."
+
+
+def shape(size: tuple[str, str]) -> str:
+    """A size as NumPy's shape: rows and columns of matrices are arrays of one dimension."""
+    long = [text for text in size if text != "1"]
+    return f"({long[0]},)" if len(long) == 1 else f"({', '.join(long)})"
 
 
 def _told(function: Function) -> str:
@@ -174,6 +199,23 @@ def _told(function: Function) -> str:
     if function.rules:
         return f"{text}; as written: {function.naive_error:.2g}."
     return f"{text}."
+
+
+def _described(key: str, derivation: Derivation) -> str:
+    """What a name is, in words: where it ranges, or the shape that it has."""
+    if key in derivation.callables:
+        return "Works on arrays, element by element."
+    if derivation.is_array(key):
+        said = {word[0] for word in derivation.symbols.words if key in word[1:]}
+        told = next((f", {text}" for word, text in _KINDS.items() if word in said), "")
+        return f"Of shape {shape(derivation.sizes.known[key])}{told}."
+    return describe(key, derivation.range(key))
+
+
+_KINDS = {
+    "definite": "symmetric positive definite", "semidefinite": "symmetric positive semidefinite",
+    "symmetric": "symmetric", "orthogonal": "orthogonal",
+}  # fmt: skip
 
 
 def describe(key: str, spot: Range) -> str:

@@ -12,8 +12,9 @@ from grn.maths.deciders.domain import Range, key_of, ranges
 from grn.maths.plain import print_tree
 from grn.maths.reader.grammar import read_line
 from grn.maths.reader.words import declare
+from grn.maths.sizes import NUMBER, Sizes, is_identity
 from grn.maths.symbols import Symbols
-from grn.maths.syntax import Apply, Bind, Chain, Index, Name, Relation, Statement, Tree, children, sides
+from grn.maths.syntax import Apply, Bind, Chain, Index, Name, Relation, Statement, Tree, children, sides, walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,10 @@ class Derivation:
         Proved steps with what they say.
     order
         All names in the order in which the document mentions them.
+    sizes
+        Of its matrices.
+    callables
+        Functions of which it says nothing, with how many arguments they take: code gets them as arguments.
     """
 
     checked: Checked
@@ -69,6 +74,16 @@ class Derivation:
     results: dict[str, Result]
     claims: tuple[tuple[Step, Statement], ...]
     order: tuple[str, ...]
+    sizes: Sizes
+    callables: dict[str, int]
+
+    def is_array(self, key: str) -> bool:
+        """Whether a name is a matrix, a row or a column."""
+        return self.sizes.known.get(key, NUMBER) != NUMBER
+
+    def is_told_by_others(self, key: str) -> bool:
+        """Whether a name needs no value of its own: the identity, and sizes that matrices have."""
+        return is_identity(Name(key), self.symbols) or any(key in size for size in self.sizes.known.values())
 
     def range(self, key: str) -> Range:
         """Where a name ranges; all real numbers where nothing is assumed."""
@@ -93,6 +108,8 @@ class Derivation:
         """Names that a tree depends on, through results too."""
         found: dict[str, None] = {}
         for part in free_keys(tree):
+            if self.is_told_by_others(part):
+                continue
             if part not in self.results:
                 found[part] = None
             elif part not in seen:
@@ -124,7 +141,20 @@ def read_derivation(checked: Checked) -> Derivation:
                 for key, own, tree in _named(left, right):
                     if key in results and results[key].own == own:
                         results[key].forms.append(Form(tree, step))
-    return Derivation(checked, symbols, results, tuple(claims), tuple(order))
+    callables = _callables(results, claims)
+    return Derivation(checked, symbols, results, tuple(claims), tuple(order), Sizes(symbols), callables)
+
+
+def _callables(results: dict[str, Result], claims: list[tuple[Step, Statement]]) -> dict[str, int]:
+    """Functions without a formula; one that takes now one and now two arguments is none."""
+    found: dict[str, set[int]] = {}
+    trees = [form.tree for result in results.values() for form in result.forms]
+    trees += [side for _, statement in claims for side in sides(statement)]
+    for tree in trees:
+        for part in walk(tree):
+            if isinstance(part, Apply) and part.function not in results and part.function != "Phi":
+                found.setdefault(part.function, set()).add(len(part.args))
+    return {name: min(counts) for name, counts in found.items() if len(counts) == 1}
 
 
 def _take_definition(relation: Relation, step: Step, results: dict[str, Result]) -> None:

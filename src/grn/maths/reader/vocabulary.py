@@ -51,7 +51,7 @@ SIGNS = {"=": "Eq", "<": "Lt", ">": "Gt"}
 RELATIONS = {
     "le": "Le", "leq": "Le", "leqslant": "Le", "ge": "Ge", "geq": "Ge", "geqslant": "Ge",
     "ne": "Ne", "neq": "Ne", "lt": "Lt", "gt": "Gt", "approx": "Approx", "equiv": "Eq",
-    "in": "In", "sim": "Sim", "coloneqq": "Define",
+    "in": "In", "sim": "Sim", "coloneqq": "Define", "succ": "Succ", "succeq": "SuccEq",
 }  # fmt: skip
 CONNECTIVES = {
     "implies": "Implies", "Rightarrow": "Implies", "Longrightarrow": "Implies",

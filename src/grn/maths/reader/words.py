@@ -6,8 +6,10 @@ import re
 
 from grn.maths.reader.grammar import read_line
 from grn.maths.reader.tokens import UnparsedError
+from grn.maths.sizes import MisfitError, Sizes
 from grn.maths.symbols import KINDS, Symbols
 from grn.maths.syntax import (
+    ZERO,
     Apply,
     Call,
     Chain,
@@ -22,9 +24,13 @@ from grn.maths.syntax import (
     names_in,
     sides,
 )
+from grn.maths.verdict import BeyondError
 
 _NAME = r"\\?[A-Za-z]+(?:_(?:\w|\{\w+\}))?"
 _NAMES = rf"{_NAME}(?:(?:\s*,\s*|\s+and\s+){_NAME})*"
+_DEFINITE = re.compile(
+    rf"({_NAMES})\s+(?:(?:is|are)\s+)?(?:an?\s+)?(symmetric\s+(?:and\s+)?)?positive[\s-]+(semi-?)?definite(?:\s+\w+)?"
+)
 _ADJECTIVES = {
     "invertible": "invertible",
     "symmetric": "symmetric",
@@ -48,9 +54,13 @@ def declare(text: str, symbols: Symbols) -> None:
     if found:
         symbols.declare(found[1], [_bare_name(found[2])])
         return
+    found = _DEFINITE.fullmatch(text)
+    if found:
+        _take_definite(_listed(found[1]), "semidefinite" if found[3] else "definite", bool(found[2]), symbols)
+        return
     found = re.fullmatch(rf"({_NAMES})\s+(?:(?:is|are)\s+)?(?:an?\s+)?(\w+)(?:\s+\w+)?", text)
     if found and found[2] in _ADJECTIVES:
-        names = [_bare_name(name) for name in re.split(r"\s*,\s*|\s+and\s+", found[1])]
+        names = _listed(found[1])
         if found[2] == "Brownian":
             symbols.declare("brownian", [name.partition("_")[0] for name in names])
         symbols.words.append((_ADJECTIVES[found[2]], *names))
@@ -62,6 +72,21 @@ def declare(text: str, symbols: Symbols) -> None:
         if found.end() == len(text):
             return
     take_statement(read_line(text, symbols), symbols)
+
+
+def _listed(names: str) -> list[str]:
+    return [_bare_name(name) for name in re.split(r"\s*,\s*|\s+and\s+", names)]
+
+
+def _take_definite(names: list[str], word: str, symmetric: bool, symbols: Symbols) -> None:
+    """Take that matrices are definite: such a matrix is symmetric here, and the document has to say so."""
+    for name in names:
+        if not symmetric and not any(said[0] == "symmetric" and name in said for said in symbols.words):
+            raise UnparsedError(f"is {name} symmetric too?", hint="write: symmetric positive definite")
+        if symbols.kind(name) not in (None, "matrix"):
+            raise UnparsedError(f"{name} is no matrix")
+        symbols.declare("matrix", [name])
+    symbols.words += [("symmetric", *names), (word, *names)]
 
 
 def take_statement(statement: Statement, symbols: Symbols) -> None:
@@ -91,6 +116,13 @@ def _take_relation(relation: Relation, symbols: Symbols) -> None:
         symbols.declare("matrix" if matrix else "variable", [key])
     elif relation.sign == "Sim" and key is not None:
         symbols.declare("variable", [key])
+    elif relation.sign in ("Succ", "SuccEq"):
+        if not isinstance(left, Name) or relation.right != ZERO:
+            raise UnparsedError("such an assumption is of one matrix, compared with 0", hint=r"P \succ 0")
+        _take_definite([left.text], "definite" if relation.sign == "Succ" else "semidefinite", True, symbols)
+        return
+    elif relation.sign in ("Define", "Eq") and isinstance(left, Name) and symbols.kind(left.text) is None:
+        _declare_made(left.text, relation.right, symbols)
     elif relation.sign == "Define" and isinstance(left, Apply):
         symbols.declare("function", [left.function])
         symbols.arguments[left.function] = left.args
@@ -99,6 +131,20 @@ def _take_relation(relation: Relation, symbols: Symbols) -> None:
             if symbols.kind(name) is None and not _is_constant(side):
                 symbols.declare("variable", [name])
     symbols.assumed.append(relation)
+
+
+def _declare_made(name: str, right: Tree, symbols: Symbols) -> None:
+    """A name that is made of matrices is one itself where the sizes say so."""
+    sizes = Sizes(symbols)
+    if not sizes.has_matrix(right):
+        return
+    try:
+        if sizes.of(right) != ("1", "1"):
+            symbols.declare("matrix", [name])
+    except MisfitError as error:
+        raise UnparsedError(str(error)) from error
+    except BeyondError:
+        return  # not all sizes are said: the name is what it was before
 
 
 def _is_constant(tree: Tree) -> bool:
