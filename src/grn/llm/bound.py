@@ -13,7 +13,8 @@ _PER_MESSAGE = 64
 _FOR_TOOLS = 1024
 _PER_PICTURE = 8_000
 _PER_PAGE = 6_000  # Anthropic's guide: 1,500 to 3,000 tokens of text a page, and the page's picture
-_BYTES_PER_TOKEN = 4  # English and code; the usual rule of thumb
+BYTES_PER_TOKEN = 4
+"""Of English and code, about: the usual rule of thumb."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,9 @@ def size_of(ask: Ask) -> Size:
     """Bound and estimate a prompt's tokens from its bytes, pictures and pages."""
     n_bytes = ask.text_bytes()
     if not isinstance(ask, Request):
-        return Size(n_bytes + _PER_MESSAGE, n_bytes // _BYTES_PER_TOKEN + 1)
+        return Size(n_bytes + _PER_MESSAGE, n_bytes // BYTES_PER_TOKEN + 1)
     most = n_bytes + _PER_MESSAGE * (len(ask.messages) + 1)
-    about = n_bytes // _BYTES_PER_TOKEN + 8 * len(ask.messages)
+    about = n_bytes // BYTES_PER_TOKEN + 8 * len(ask.messages)
     if ask.tools or ask.schema:
         most += _FOR_TOOLS
         about += _FOR_TOOLS // 2

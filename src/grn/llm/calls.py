@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal, Protocol, Self
 
 from grn.kit.clock import Clock, SystemClock, utc_text
-from grn.kit.errors import BudgetError, ProviderError, TapeError, UsageError
+from grn.kit.errors import BudgetError, OutputError, ProviderError, TapeError, UsageError
 from grn.llm import lifecycle
 from grn.llm.events import Event, Finished, TextDelta
 from grn.llm.keys import holds_key, mask
@@ -29,10 +29,19 @@ if (
     TYPE_CHECKING
 ):  # what only a live call needs is imported when one is made: a replay starts in a quarter second
     from grn.llm.catalogue import Catalogue, Model
+    from grn.llm.plan.placement import Placement
     from grn.llm.run import Run
     from grn.llm.spend import Book
 
 Mode = Literal["live", "record", "replay", "refresh"]
+
+
+class Place(Protocol):
+    """Decides on the marks of a call; remembers it only where it is being sent."""
+
+    def __call__(self, ask: Request, model: Model, *, sending: bool) -> Placement:
+        """Place them."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -96,6 +105,8 @@ class Caller:
         Told what a person should know: another model, an alarm.
     clock, sleep, random, policy
         Passed in so that tests decide on them.
+    place
+        Places the marks of the provider's cache in calls that are to be planned; without it they have none.
     """
 
     def __init__(
@@ -111,6 +122,7 @@ class Caller:
         sleep: Callable[[float], None] = time.sleep,
         random: Callable[[], float] | None = None,
         policy: Policy | None = None,
+        place: Place | None = None,
     ) -> None:
         if (tape is None) != (mode == "live"):
             raise ValueError("a tape is what record, replay and refresh need, and live does not")
@@ -120,6 +132,7 @@ class Caller:
         self._sleep = sleep
         self._random = random
         self._policy = Policy() if policy is None else policy
+        self._place = place
         self._book: Book | None = None
         self._catalogue: Catalogue | None = None
         self._providers: dict[str, Provider] = {}
@@ -207,6 +220,18 @@ class Caller:
         most = model.price.bound_pusd(size.most, output)
         return Quote(model, resolved.notice, size.most, size.about, most, about)
 
+    def placed(self, ask: Request) -> Placement | None:
+        """Tell where a call's marks would be if it were made now; ``None`` where nobody plans them.
+
+        Raises
+        ------
+        UnsupportedError
+            The model's maker has no such cache.
+        """
+        if ask.cache != "plan" or self._place is None:
+            return None
+        return self._place(ask, self.catalogue.find(self.catalogue.resolve(ask.model).sent), sending=False)
+
     def recorded(self, ask: Ask) -> Record | None:
         """Find a call on the tape without making it; ``None`` where it is not, or there is no tape."""
         name = lifecycle.full_name(ask.model)
@@ -261,6 +286,8 @@ class Caller:
         call = self.book.reserve(intent, over_budget=terms.over_budget)
         run = Run(ask, model, amount, self._clock)
         try:
+            if isinstance(ask, Request) and ask.cache == "plan":
+                run.ask = ask = self._marked(ask, model, terms)
             yield from self._attempts(ask, model, server, run)
         except Fault as fault:
             run.fault = fault
@@ -269,6 +296,18 @@ class Caller:
             raise fault.error from None
         finally:
             self._settle(call, run, request)
+
+    def _marked(self, ask: Request, model: Model, terms: Terms) -> Request:
+        """Have the marks of a call placed, and tell where they are; what is private teaches nothing."""
+        if self._place is None or model.provider != "anthropic":  # the others say themselves what they have
+            return ask
+        try:
+            placement = self._place(ask, model, sending=not terms.private)
+        except OutputError as error:
+            self._notify(f"what this call teaches of the cache is not kept: {error.what}")
+            placement = self._place(ask, model, sending=False)
+        self._notify(f"cache: {placement.words()}")
+        return replace(ask, marks=placement.marks)
 
     def _attempts(self, ask: Ask, model: Model, server: Provider, run: Run) -> Iterator[Event]:
         while True:
@@ -306,6 +345,7 @@ class Caller:
                     cost_pusd=bill.cost_pusd,
                     price=run.model.price.plain(),
                     recorded_at=utc_text(self._clock.now_ns()),
+                    marks=run.ask.marks if isinstance(run.ask, Request) else (),
                 )
                 bill = replace(bill, tape=self._tape.add(record))
         finally:  # what it cost is known, whether or not there was room for it on the tape

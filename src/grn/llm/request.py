@@ -12,6 +12,10 @@ from grn.kit.files import sha256_hex
 
 Role = Literal["user", "assistant"]
 CacheTime = Literal["5m", "1h"]
+Marks = tuple[tuple[int, CacheTime], ...]
+"""Blocks on which marks of the provider's cache stand, ascending, and for how long each keeps its prefix.
+
+Blocks are counted in the provider's order: tools, system prompt, parts of messages."""
 Effort = Literal["low", "medium", "high"]
 
 
@@ -128,9 +132,12 @@ class Request:
     effort
         How hard the model should think; ``None`` leaves it to the provider.
     cache
-        Mark the prompt for the provider's cache, for that long; ``None`` does not.
+        Mark the prompt for the provider's cache: its end, for that long; or where a ``plan`` says when it is
+        sent, which is no part of what is asked, nor of the request's identity. ``None`` does not.
     cached
         What comes before the messages and lies in the provider's cache already.
+    marks
+        Where the plan says; no part of the identity either.
     """
 
     model: str
@@ -141,8 +148,9 @@ class Request:
     schema: Mapping[str, Any] | None = None
     tools: tuple[Tool, ...] = ()
     effort: Effort | None = None
-    cache: CacheTime | None = None
+    cache: CacheTime | Literal["plan"] | None = None
     cached: Cached | None = None
+    marks: Marks = ()
 
     def plain(self) -> dict[str, object]:
         """Give it as data: attachments by hash and size, what was left open left out."""
@@ -161,7 +169,7 @@ class Request:
                 for tool in self.tools
             ],
             "effort": self.effort,
-            "cache": self.cache,
+            "cache": None if self.cache == "plan" else self.cache,
             "cached": None
             if self.cached is None
             else {"sha256": self.cached.sha256, "tokens": self.cached.tokens},

@@ -16,7 +16,9 @@ from grn.llm.port import Provider
 from grn.llm.tape import Tape
 
 if TYPE_CHECKING:
-    from grn.llm.catalogue import Catalogue
+    from grn.llm.catalogue import Catalogue, Model
+    from grn.llm.plan.placement import Placement
+    from grn.llm.request import Request
     from grn.llm.spend import Book
 
 TIMEOUT_S = 600.0
@@ -56,6 +58,11 @@ def later_dir() -> Path:
 def caches_dir() -> Path:
     """Folder of notes on prompts that providers keep."""
     return llm_dir() / "caches"
+
+
+def cache_plan_file() -> Path:
+    """File of what calls have taught about the provider's prompt cache."""
+    return llm_dir() / "cache_plan.json"
 
 
 def today(clock: Clock | None = None) -> date:
@@ -126,6 +133,12 @@ def open_caller(
 
         return providers.connect(name, timeout_s=timeout_s)
 
+    def place(ask: Request, model: Model, *, sending: bool) -> Placement:
+        from grn.llm.plan.placement import place
+
+        at_ms = SystemClock().now_ns() // 1_000_000
+        return place(cache_plan_file(), ask, model, at_ms, sending=sending)
+
     return Caller(
         book=open_book,
         catalogue=open_catalogue,
@@ -133,4 +146,5 @@ def open_caller(
         tape=None if tape is None else Tape(tapes_dir(), tape),
         mode=mode or "live",
         notify=notify,
+        place=place,
     )

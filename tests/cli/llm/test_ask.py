@@ -372,3 +372,32 @@ def test_what_a_local_model_lacks_is_said(capsys: pytest.CaptureFixture[str]) ->
     for option in (["--effort", "low"], ["--cache", "1h"]):
         assert main(["ask", "hi", "-m", "local", *option]) == 2
         assert option[0] in capsys.readouterr().err
+
+
+def test_a_plan_of_the_cache_is_told(echo: Echo, capsys: Capture) -> None:
+    """--cache plan: where the provider keeps the prompt, why, and what that costs, on stderr alone."""
+    Path("book.txt").write_text("night " * 20_000)
+    question = ["ask", "who?", "-a", "book.txt", "-m", "haiku", "--cache", "plan"]
+    assert main([*question, "--dry-run", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["cache"]
+    assert [(mark["block"], mark["behind"], mark["life"]) for mark in told["marks"]] == [
+        (0, "the material", "5m"), (1, "the question", "5m"),
+    ]  # fmt: skip
+    assert echo.asked == []
+    assert main(question) == 0
+    first = capsys.readouterr()
+    assert first.out.endswith("| who?\n")
+    assert first.err == f"cache: {told['why']}\n", "what a dry run says is what happens"
+    assert echo.asked[0][0].marks == ((0, "5m"), (1, "5m"))
+    assert main([*question, "--dry-run"]) == 0
+    assert "cache     about 30,001 tokens read, 0 written, to the end of" in capsys.readouterr().out
+    main(["ask", "x", "-m", "haiku", "--cache", "5m"])
+    assert capsys.readouterr().err == "", "nothing is planned unless asked for"
+
+
+def test_what_waits_has_no_plan(echo: Echo, capsys: Capture) -> None:
+    """Nobody knows when a batch is sent; other makers' models are told apart before anything is sent."""
+    assert main(["ask", "x", "-m", "haiku", "--cache", "plan", "--later"]) == 2
+    assert "--cache 1h" in capsys.readouterr().err
+    assert main(["ask", "x", "-m", "flash", "--cache", "plan", "--dry-run"]) == 2
+    assert "grn llm cache" in capsys.readouterr().err

@@ -51,6 +51,7 @@ def show_quote(caller: Caller, request: Request, *, as_json: bool) -> None:
     quote = caller.quote(request)
     if quote.notice:
         notify(quote.notice)
+    placement = caller.placed(request)
     if as_json:
         write_json(
             {
@@ -62,6 +63,7 @@ def show_quote(caller: Caller, request: Request, *, as_json: bool) -> None:
                 "answer_tokens_most": request.max_tokens,
                 "cost_usd_about": usd_text(quote.about_pusd).lstrip("$"),
                 "cost_usd_most": usd_text(quote.most_pusd).lstrip("$"),
+                **({} if placement is None else {"cache": placement.plain()}),
             }
         )
         return
@@ -72,6 +74,7 @@ def show_quote(caller: Caller, request: Request, *, as_json: bool) -> None:
             ("answer", f"at most {request.max_tokens:,} tokens"),
             ("cost", f"about {usd_text(quote.about_pusd)} if the answer is that long"),
             ("reserved", usd_text(quote.most_pusd)),
+            *([] if placement is None else [("cache", placement.words())]),
             ("sent", "nothing"),
         ]
     )

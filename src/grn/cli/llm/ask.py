@@ -48,7 +48,11 @@ _DEFAULT_MODEL = "claude-sonnet-5-5"
 )
 @click.option("--temperature", type=click.FloatRange(min=0), help="Randomness, where the model takes it.")
 @click.option("--effort", type=click.Choice(["low", "medium", "high"]), help="How hard to think.")
-@click.option("--cache", type=click.Choice(["5m", "1h"]), help="Mark the prompt for the provider's cache.")
+@click.option(
+    "--cache",
+    type=click.Choice(["plan", "5m", "1h"]),
+    help="Have the provider keep the prompt: what pays by your calls until now, or all of it for that long.",
+)
 @click.option("--cached", metavar="NAME", help="Ask about what lies in the cache: grn llm cache add.")
 @docs_options
 @click.option("--stream/--no-stream", default=True, show_default=True, help="Print the answer as it comes.")
@@ -127,6 +131,12 @@ def _put_off(caller: Caller, request: Request, terms: Terms) -> int:
     if caller.mode != "live":
         raise UsageError(
             "answers of batches are not on tapes", seen=caller.mode, hint="--later without a tape"
+        )
+    if request.cache == "plan":
+        raise UsageError(
+            "where a cache pays is decided when a question is sent, and nobody knows when a batch is",
+            seen="--cache plan",
+            hint="--cache 1h where questions of a batch begin alike, or none",
         )
     if terms.private:
         raise UsageError("a question that waits is kept on this disk", seen="--private", hint="ask it now")

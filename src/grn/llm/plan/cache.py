@@ -30,14 +30,12 @@ from grn.kit.errors import UsageError
 from grn.llm.plan.prompt import Prompt
 from grn.llm.prices import Price
 from grn.llm.request import CacheTime
+from grn.llm.request import Marks as Marks  # what is placed is what is sent
 from grn.llm.usage import Usage
 
 LIVES_MS: Mapping[CacheTime, int] = {"5m": 300_000, "1h": 3_600_000}
 MARKS_MOST = 4
 LOOKBACK = 20
-
-Marks = tuple[tuple[int, CacheTime], ...]
-"""Blocks on which marks stand, ascending, and for how long each keeps its prefix."""
 
 
 @dataclass(frozen=True)

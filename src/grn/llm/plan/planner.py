@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
-from grn.llm.plan.cache import MARKS_MOST, Entries, Marks, Offer, billed, find, serve
-from grn.llm.plan.habits import Habits, Odds
+from grn.llm.plan.cache import MARKS_MOST, Entries, Marks, Offer, Served, billed, find, serve
+from grn.llm.plan.habits import Habits, Landmark, Odds
 from grn.llm.plan.prompt import Prompt
 from grn.llm.prices import Rates
 from grn.llm.request import CacheTime
 from grn.llm.usage import Usage
 
-_RISK = 50  # what may be lost against no cache beyond a first write: a fiftieth of the bill without one
+_RISK = 50  # what may be lost beyond a trial of each lifetime: a fiftieth of the bill without a cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +65,58 @@ def look_ahead(odds: Odds, later: Odds, rates: Rates) -> Outlook:
     return Outlook(odds, again, (rates.cache_read + slow * again) / (1 - short), hour)
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What the requests until now cost, picodollars: what may still be lost follows from it.
+
+    Attributes
+    ----------
+    uncached, planned
+        Without a cache, and as the marks were placed.
+    trial
+        What it costs to write the longest prompt once for five minutes and once for an hour.
+    """
+
+    uncached: int = 0
+    planned: int = 0
+    trial: int = 0
+
+    def allows(self, cost_pusd: int) -> bool:
+        """Whether a request may cost that much more than it would without a cache."""
+        return self.planned + cost_pusd - self.uncached <= self.trial + self.uncached // _RISK
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Where the marks of a request go, and why.
+
+    Attributes
+    ----------
+    marks
+        As they are to be sent.
+    served
+        What is expected to be read and billed.
+    uncached_pusd
+        What it would cost without marks.
+    landmarks, odds
+        What stands at each place that was thought of, and how likely it comes back.
+    """
+
+    marks: Marks
+    served: Served
+    uncached_pusd: int
+    landmarks: Mapping[int, Landmark]
+    odds: Mapping[int, Odds]
+
+
 class Planner:
     """A policy that learns; give it one trace in the order of time.
 
     Each request's marks are those of least expected cost, over every choice of at most four landmarks and
     of their lifetimes: what is billed now, and what every token is then expected to cost
     (:func:`look_ahead`) by the past of prompts (:class:`grn.llm.plan.habits.Habits`). Against no cache it
-    loses at most one write of the longest prompt for an hour, and a fiftieth of the bill.
+    loses at most one write of the longest prompt for five minutes and one for an hour, and a fiftieth of
+    the bill.
 
     Parameters
     ----------
@@ -79,56 +124,72 @@ class Planner:
         Prices and minimum lengths, by model.
     habits
         What was learned from earlier traces; it goes on learning. ``None`` begins with beliefs alone.
+    entries, spent
+        What the provider keeps, and what was spent, by requests before.
     """
 
-    def __init__(self, offers: Mapping[str, Offer], habits: Habits | None = None) -> None:
+    def __init__(
+        self,
+        offers: Mapping[str, Offer],
+        habits: Habits | None = None,
+        entries: Entries | None = None,
+        spent: Spent | None = None,
+    ) -> None:
         self._offers = offers
         self.habits = Habits() if habits is None else habits
-        self._entries: Entries = {}
-        self._uncached_pusd = 0
-        self._cost_pusd = 0
-        self._first_pusd = 0
+        self.entries: Entries = {} if entries is None else entries
+        self.spent = Spent() if spent is None else spent
 
     def place(self, prompt: Prompt) -> Marks:
         """Place the marks of a request, and take it as sent."""
+        return self.decide(prompt).marks
+
+    def decide(self, prompt: Prompt) -> Decision:
+        """Place the marks of a request, take it as sent, and tell why they are there."""
         offer = self._offers[prompt.model]
         _, rates = offer.price.rates(prompt.tokens)
         self.habits.see(prompt)
         landmarks = self.habits.landmarks(prompt)
         kept = [place for place in range(len(prompt.blocks)) if self._is_kept(prompt, place)]
-        outlooks = self._outlooks(prompt, rates, kept)
+        outlooks = self._outlooks(prompt, rates, landmarks, kept)
         plain = offer.price.cost_pusd(Usage(input=prompt.tokens, output=prompt.output))
-        self._uncached_pusd += plain
-        self._first_pusd = max(self._first_pusd, (rates.cache_write_1h - rates.input) * prompt.tokens)
-        best: tuple[tuple[float, int, int], Marks] = ((float("-inf"), 0, 0), ())
+        trial = (rates.cache_write_5m + rates.cache_write_1h - 2 * rates.input) * prompt.tokens
+        spent = Spent(self.spent.uncached + plain, self.spent.planned, max(self.spent.trial, trial))
+        best: tuple[tuple[float, int, int, int], Marks] = ((float("-inf"), 0, 0, 0), ())
         for marks in _options([place for place in outlooks if prompt.ends[place] >= offer.least]):
-            hit = find(self._entries, prompt, marks)
-            cost = offer.price.cost_pusd(billed(prompt, marks, hit, offer.least))
-            if cost > plain and not self._may_lose(cost):
+            hit = find(self.entries, prompt, marks)
+            usage = replace(billed(prompt, marks, hit, offer.least), output=prompt.output)
+            cost = offer.price.cost_pusd(usage)
+            if cost > plain and not spent.allows(cost):
                 continue
             expected = cost + self._later(prompt, marks, hit, outlooks)
-            refreshed = sum(prompt.ends[place] for place, _ in marks if place in kept)
-            best = max(best, ((-expected, refreshed, -len(marks)), marks), key=lambda option: option[0])
-        served = serve(self._entries, prompt, best[1], offer)
-        self._entries = served.entries
-        self._cost_pusd += served.cost_pusd
+            again = [(prompt.ends[at], self._life(prompt, at) == life) for at, life in marks if at in kept]
+            # Of what costs the same: refresh more, for as long as it is kept already, with fewer marks.
+            rank = (-expected, sum(end for end, _ in again), sum(same for _, same in again), -len(marks))
+            best = max(best, (rank, marks), key=lambda option: option[0])
+        served = serve(self.entries, prompt, best[1], offer)
+        self.entries = served.entries
+        self.spent = replace(spent, planned=spent.planned + served.cost_pusd)
         self.habits.note(prompt, landmarks)
-        return best[1]
+        odds = {place: outlook.odds for place, outlook in outlooks.items()}
+        return Decision(best[1], served, plain, landmarks, odds)
 
-    def _outlooks(self, prompt: Prompt, rates: Rates, kept: list[int]) -> dict[int, Outlook]:
+    def _outlooks(
+        self, prompt: Prompt, rates: Rates, landmarks: Mapping[int, Landmark], kept: list[int]
+    ) -> dict[int, Outlook]:
         """Look ahead from each landmark and from the longest prefix that is kept, in order."""
-        landmarks = self.habits.landmarks(prompt)
+        named = dict(landmarks)
         for place in kept[-1:]:
-            landmarks.setdefault(place, "shared")
-        shared = self.habits.odds("", "shared")
+            named.setdefault(place, "shared")
+        shared = self.habits.odds("", "shared", prompt.shape)
         found: dict[int, Outlook] = {}
         deeper = Odds(0.0, 0.0)
-        for place in sorted(landmarks, reverse=True):
-            odds = self.habits.odds(prompt.prefixes[place], landmarks[place])
+        for place in sorted(named, reverse=True):
+            odds = self.habits.odds(prompt.prefixes[place], named[place], prompt.shape)
             # What begins a prefix comes back whenever that does, and as soon.
             short = max(odds.short, deeper.short)
             deeper = odds = Odds(short, max(odds.back, deeper.back, short) - short)
-            found[place] = look_ahead(odds, shared if landmarks[place] == "last" else odds, rates)
+            found[place] = look_ahead(odds, shared if named[place] == "last" else odds, rates)
         return dict(sorted(found.items()))
 
     def _later(self, prompt: Prompt, marks: Marks, hit: int, outlooks: Mapping[int, Outlook]) -> float:
@@ -136,7 +197,11 @@ class Planner:
         covers = {place: life for place, life in marks if place > hit}
         for place in {hit, *(place for place, _ in marks if place < hit)} - {-1}:
             if self._is_kept(prompt, place):
-                covers[place] = self._entries[prompt.prefixes[place]].life
+                covers[place] = self._life(prompt, place)
+        for place in outlooks:  # what a request has just written will be there when its answer has begun
+            entry = self.entries.get(prompt.prefixes[place])
+            if entry is not None and entry.from_ms > prompt.at_ms:
+                covers.setdefault(place, entry.life)
         total, before = 0.0, 0
         for place, own in outlooks.items():
             tokens = prompt.ends[place] - before
@@ -146,13 +211,12 @@ class Planner:
             total += tokens * cost
         return total
 
-    def _is_kept(self, prompt: Prompt, place: int) -> bool:
-        entry = self._entries.get(prompt.prefixes[place])
-        return entry is not None and entry.alive(prompt.at_ms)
+    def _life(self, prompt: Prompt, place: int) -> CacheTime:
+        return self.entries[prompt.prefixes[place]].life
 
-    def _may_lose(self, cost_pusd: int) -> bool:
-        lost = self._cost_pusd + cost_pusd - self._uncached_pusd
-        return lost <= self._first_pusd + self._uncached_pusd // _RISK
+    def _is_kept(self, prompt: Prompt, place: int) -> bool:
+        entry = self.entries.get(prompt.prefixes[place])
+        return entry is not None and entry.alive(prompt.at_ms)
 
 
 def _options(places: list[int]) -> Iterator[Marks]:

@@ -98,10 +98,23 @@ class Prompt:
         """Tokens of the whole prompt."""
         return self.ends[-1] if self.blocks else 0
 
+    @cached_property
+    def shape(self) -> str:
+        """What prompts of one use have in common: the model; tools, system prompt and documents or none."""
+        parts = {block.level for block in self.blocks} | {block.kind for block in self.blocks}
+        return " ".join([self.model, *(part for part in ("tools", "system", "document") if part in parts)])
+
     def last_markable(self) -> int | None:
         """Give the last block on which a mark may stand: where automatic caching puts its own."""
         places = range(len(self.blocks) - 1, -1, -1)
         return next((place for place in places if self.blocks[place].markable), None)
+
+    def before_last(self) -> int | None:
+        """Give the last markable block of all but the prompt's last one, if that is a message's."""
+        last = self.last_markable()
+        if last is None or self.blocks[last].level != "messages":
+            return None
+        return next((place for place in range(last - 1, -1, -1) if self.blocks[place].markable), None)
 
     def end_of(self, level: Level) -> int | None:
         """Give the last markable block of a level."""

@@ -17,7 +17,19 @@ from grn.llm.events import Event, Finished, Started, TextDelta, ThinkingDelta, T
 from grn.llm.keys import Secret, require_key
 from grn.llm.port import BatchState, Fault, Wire
 from grn.llm.providers.http import Tap, broken, malformed, refused
-from grn.llm.request import Embedding, File, Message, Part, Request, Rerank, Text, ToolCall, ToolResult
+from grn.llm.request import (
+    CacheTime,
+    Embedding,
+    File,
+    Marks,
+    Message,
+    Part,
+    Request,
+    Rerank,
+    Text,
+    ToolCall,
+    ToolResult,
+)
 from grn.llm.usage import NONE, Usage
 
 NAME = "anthropic"
@@ -170,10 +182,29 @@ def body(ask: Request, model: str) -> dict[str, Any]:
         fields["thinking"] = {"type": "adaptive"}
     if output:
         fields["output_config"] = output
-    if ask.cache is not None:
+    if ask.cache == "plan":
+        _mark(fields, ask.marks)
+    elif ask.cache is not None:
         # At the top: the provider marks the last block that can be cached, and moves on with a conversation.
-        fields["cache_control"] = {"type": "ephemeral", "ttl": ask.cache}
+        fields["cache_control"] = _control(ask.cache)
     return fields
+
+
+def _mark(fields: dict[str, Any], marks: Marks) -> None:
+    """Put marks on blocks; a system prompt that is marked is sent as a block, which is the same prefix."""
+    blocks = [*fields.get("tools", ())]
+    if "system" in fields:
+        system = {"type": "text", "text": fields["system"]}
+        if any(place == len(blocks) for place, _ in marks):
+            fields["system"] = [system]
+        blocks.append(system)
+    blocks += [block for message in fields["messages"] for block in message["content"]]
+    for place, life in marks:
+        blocks[place]["cache_control"] = _control(life)
+
+
+def _control(life: CacheTime) -> dict[str, str]:
+    return {"type": "ephemeral", "ttl": life}
 
 
 def read_stream(stream: Iterator[Any]) -> Iterator[Event]:

@@ -10,7 +10,7 @@ from typing import Any
 from grn.kit.canonical import canonical_json
 from grn.kit.errors import LedgerError
 from grn.llm.events import Event, event_from_plain, plain_event
-from grn.llm.request import key_of
+from grn.llm.request import Marks, key_of
 from grn.llm.usage import Usage
 
 FORMAT = 1
@@ -34,6 +34,8 @@ class Record:
         What it used and cost when it was recorded, with the price of that day.
     recorded_at
         UTC, to the second.
+    marks
+        Where a plan had put marks of the provider's cache; no part of what identifies the call.
     """
 
     request: Mapping[str, Any]
@@ -45,6 +47,7 @@ class Record:
     cost_pusd: int
     price: Mapping[str, Any]
     recorded_at: str
+    marks: Marks = ()
 
     @property
     def key(self) -> str:
@@ -64,6 +67,7 @@ class Record:
             "cost_pusd": self.cost_pusd,
             "price": dict(self.price),
             "recorded_at": self.recorded_at,
+            **({"marks": self.marks} if self.marks else {}),
         }
 
     def to_bytes(self) -> bytes:
@@ -97,6 +101,7 @@ class Record:
                 cost_pusd=plain["cost_pusd"],
                 price=plain["price"],
                 recorded_at=plain["recorded_at"],
+                marks=tuple((place, life) for place, life in plain.get("marks", ())),
             )
         except (ValueError, KeyError, TypeError) as error:
             raise LedgerError(
