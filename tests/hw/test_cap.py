@@ -62,3 +62,35 @@ def test_no_memory_is_no_limit() -> None:
     """Nothing runs in no memory."""
     with pytest.raises(UsageError):
         plan_cap(0)
+
+
+BLOCK = """
+import numpy as np
+from grn.hw.cap import capped
+from grn.kit.errors import BudgetError
+wanted = 3 << 30
+try:
+    with capped(2 << 30):
+        np.empty(1 << 30, np.uint8)
+        print("a part of it taken")
+        np.empty(wanted, np.uint8)
+except BudgetError as error:
+    print(error)
+np.empty(wanted, np.uint8)
+print("taken afterwards")
+try:
+    with capped(1):
+        np.empty(1 << 29, np.uint8)
+        print("libraries run")
+        np.empty(wanted, np.uint8)
+except BudgetError:
+    print("refused")
+"""
+
+
+def test_a_job_cannot_take_more_than_it_may() -> None:
+    """The real limit for the length of a block, said as a budget; afterwards it is lifted."""
+    done = subprocess.run([sys.executable, "-c", BLOCK], capture_output=True, text=True, check=True)
+    said = done.stdout.splitlines()
+    assert "more than the 2 GiB that a job may take" in said.pop(1)
+    assert said == ["a part of it taken", "taken afterwards", "libraries run", "refused"]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from grn.hw.lease import GIB, Card, Leases, read_cards
+from grn.hw.lease import GIB, Card, Leases, read_cards, visible
 from grn.kit.errors import BudgetError, UsageError
 
 HOLDER = Path(__file__).with_name("lease_holder.py")
@@ -155,6 +155,41 @@ def test_what_is_kept_is_held_until_the_process_ends(tmp_path: Path) -> None:
         assert [lease.pid for lease in leases.held()] == [holder.pid]
         holder.communicate("")
         assert leases.held() == []
+
+
+def test_what_a_command_was_started_with_is_not_taken_twice(tmp_path: Path) -> None:
+    """`grn hw lease gpu` becomes its command: the command's own wish is met by that lease, or made up to."""
+    leases = Leases("card", 10, folder=tmp_path)
+    started_with = leases.keep(6, "grn hw lease")
+    assert leases.reach(5, "mine") is None
+    more = leases.reach(8, "mine")
+    assert more is not None
+    assert (more.n_bytes, leases.ours(), leases.free()) == (2, 8, 2)
+    with start(tmp_path, 10, 2, hold_s=60) as other:
+        wait_until_held(other)
+        try:
+            assert leases.ours() == 8
+            with pytest.raises(BudgetError, match="mine needs"):
+                leases.reach(9, "mine")
+        finally:
+            other.kill()
+    for lease in (started_with, more):
+        leases.give_back(lease)
+    assert leases.held() == []
+
+
+def test_only_cards_that_are_shown_are_there() -> None:
+    """Numbers and beginnings of UUIDs, up to the first that names none (CUDA's own rule)."""
+    one, two = Card("GPU-1a", "A", 8), Card("GPU-2b", "B", 8)
+
+    def shown(named: str) -> tuple[Card, ...]:
+        return visible((one, two), {"CUDA_VISIBLE_DEVICES": named})
+
+    assert visible((one, two), {}) == (one, two)
+    assert shown("1,0") == (two, one)
+    assert shown("GPU-2") == (two,)
+    assert shown("1,7,0") == (two,)
+    assert shown("") == shown("-1") == shown("GPU-") == ()
 
 
 def test_a_number_given_again_is_another_process(tmp_path: Path) -> None:

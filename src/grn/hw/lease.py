@@ -16,7 +16,7 @@ import re
 import secrets
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -135,6 +135,23 @@ class Leases:
         """
         return self._take(n_bytes, what, wait_s)
 
+    def reach(self, n_bytes: int, what: str) -> Lease | None:
+        """Hold so many bytes in all until this process ends; nothing is taken where it has them already.
+
+        ``grn hw lease gpu -- COMMAND`` *becomes* the command, which has the lease that it was started with.
+        Parameters and errors are those of :meth:`take`.
+        """
+        missing = n_bytes - self.ours()
+        return self.keep(missing, what) if missing > 0 else None
+
+    def ours(self) -> int:
+        """Bytes that this process has taken."""
+        return sum(lease.n_bytes for lease in self.held() if lease.pid == os.getpid())
+
+    def give_back(self, lease: Lease) -> None:
+        """End a lease of :meth:`keep` or :meth:`reach` before its process ends."""
+        self._give_back(lease)
+
     def _take(self, n_bytes: int, what: str, wait_s: float) -> Lease:
         if n_bytes < 1:
             raise UsageError("a lease is of at least one byte", seen=n_bytes)
@@ -234,6 +251,27 @@ def read_cards(run: Callable[[Sequence[str]], str] | None = None) -> tuple[Card,
         with contextlib.suppress(ValueError):  # a sentence in place of a card
             found.append(Card(uuid.strip(), name.strip(), int(mib) << 20))
     return tuple(found)
+
+
+def visible(cards: Sequence[Card], environ: Mapping[str, str] = os.environ) -> tuple[Card, ...]:
+    """The cards that CUDA shows to this process: those that ``CUDA_VISIBLE_DEVICES`` names, or all.
+
+    As CUDA reads it: numbers and beginnings of UUIDs up to the first that names no card.
+    """
+    named = environ.get("CUDA_VISIBLE_DEVICES")
+    if named is None:
+        return tuple(cards)
+    shown: list[Card] = []
+    for name in (part.strip() for part in named.split(",")):
+        found = [
+            card
+            for number, card in enumerate(cards)
+            if name and (name == str(number) or card.uuid.startswith(name))
+        ]
+        if len(found) != 1:
+            break
+        shown += found
+    return tuple(shown)
 
 
 def _answers(pid: int) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from grn.cli.capped import within_memory
 from grn.cli.output import json_option, write_json
 from grn.cli.quant.options import parse_settings, pick_data, read_rules, run_options
 from grn.cli.quant.tables import check_frame_output, check_output, pick_order, save_frame, top_rows, write_top
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 @click.option("--report", type=click.Path(path_type=Path), help="Write the HTML report, with the verdict.")
 @click.option("--dry-run", is_flag=True, help="Print what would be run and what it takes, and stop.")
 @json_option
+@within_memory
 def sweep(
     file: Path,
     data: str | None,
@@ -95,7 +97,7 @@ def sweep(
     strategy = with_values(loaded.strategy, parse_settings(settings))
     chosen_data = pick_data(loaded, data)
     chosen_rules = read_rules(loaded, **rules)
-    if dry_run:
+    if dry_run and cluster is None:
         from grn.cli.quant.plans import write_plan, write_stream_plan
 
         if folder is None:
@@ -110,7 +112,8 @@ def sweep(
 
         code, brought = sweep_there(
             strategy, chosen_data, folder, cluster, tasks=tasks, cpus=cpus, walltime_min=walltime_min,
-            as_json=as_json, metrics=metrics, engine=engine, threads=threads, chunk=chunk, rules=chosen_rules,
+            dry_run=dry_run, as_json=as_json, metrics=metrics, engine=engine, threads=threads, chunk=chunk,
+            rules=chosen_rules,
         )  # fmt: skip
         if brought is not None:
             _show_stream(brought, order, top, min_trades, everything=metrics is not None, as_json=as_json)

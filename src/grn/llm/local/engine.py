@@ -8,15 +8,17 @@ import queue
 import secrets
 import threading
 import urllib.request
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from grn.hw.lease import read_cards, visible
 from grn.hw.pin import Placement, pinned, place_sweep
 from grn.kit.config import load_settings
 from grn.kit.errors import UsageError, require_extra
 from grn.kit.versions import grn_version, package_version
+from grn.llm.local.card import lease_card
 from grn.llm.local.channel import PROTOCOL
 from grn.llm.local.weights import find_weights, has_chat_template, names_pooling
 
@@ -103,6 +105,8 @@ def load(model: str, threads: int | None = None) -> Engine:
         ``xllamacpp`` or the embedded model is not installed.
     MissingError, DataError
         See :func:`grn.llm.local.weights.find_weights`.
+    BudgetError
+        Others hold the card's memory: it is taken on lease until this process ends.
     """
     xllamacpp = require_extra("xllamacpp", "local")
     path = find_weights(model).resolve()
@@ -199,9 +203,25 @@ def _parameters(xllamacpp: Any, path: Path, threads: int) -> Any:
     # Checkpoints are for a cache of prompts, which stays off. To make one, llama.cpp decodes the end of a
     # prompt by itself and copies its state.
     parameters.n_ctx_checkpoints = 0
-    if any("GPU" in str(device["type"]) for device in xllamacpp.get_device_info()):
+    devices = [device for device in xllamacpp.get_device_info() if "GPU" in str(device["type"])]
+    if devices:
         parameters.n_gpu_layers = _EVERY_LAYER
+        _take_card(xllamacpp, parameters, path, [str(device.get("description")) for device in devices])
     return parameters
+
+
+def _take_card(xllamacpp: Any, parameters: Any, path: Path, devices: Sequence[str]) -> None:
+    """Lease memory of a card, and keep the model on that one; other makers' cards have no leases."""
+    cards = visible(read_cards())
+    card = lease_card(path, parameters.n_ctx, cards)
+    if card is None or len(cards) < 2:
+        return
+    # CUDA puts the fastest first, the driver goes by slots: among cards of one name both have one order.
+    alike = [one for one in cards if one.name == card.name].index(card)
+    places = [number for number, name in enumerate(devices) if name == card.name]
+    if alike < len(places):
+        parameters.main_gpu = places[alike]
+        parameters.split_mode = xllamacpp.llama_split_mode.LLAMA_SPLIT_MODE_NONE
 
 
 def _pumped(run: Callable[[Callable[[Chunk], bool]], object]) -> Iterator[Chunk]:
