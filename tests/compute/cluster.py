@@ -149,6 +149,11 @@ class Loopback:
             self.wait(lambda: not self.slurm("squeue", "-h", "-t", "R,CG"), "the end of all jobs", 10)
         for file in (self.folder / "run").glob("*.pid"):
             self.end(file.stem)
+        # Connections that commands have left open for the next.
+        for path in (self.folder / "run").rglob("*"):
+            if path.is_socket():
+                ended = ["ssh", "-O", "exit", "-o", f"ControlPath={path}", "loop"]
+                subprocess.run(ended, capture_output=True, check=False)
 
     def start_slurmctld(self, *options: str) -> None:
         """Start the scheduler."""

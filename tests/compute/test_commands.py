@@ -11,7 +11,7 @@ import pytest
 
 from grn.cli.main import main
 from grn.ledger import Ledger
-from tests.compute.cluster import Loopback
+from tests.compute.cluster import Loopback, free_port
 
 JOB = """\
 [job]
@@ -86,6 +86,29 @@ def test_what_is_not_there(home: Path, capfd: pytest.CaptureFixture[str]) -> Non
     (home / "clusters.toml").unlink()
     assert main(["compute", "jobs"]) == 3
     assert "no cluster is written down" in capfd.readouterr().err
+
+
+def test_nothing_is_begun_where_nobody_can_be_reached(
+    home: Path, loopback: Loopback, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A host of another key, and a second factor in batch mode: exit code 3, no note, no entry, no run."""
+    port = free_port()
+    loopback.start_sshd(port, more="PasswordAuthentication yes\nAuthenticationMethods publickey,password")
+    other = (loopback.folder / "ssh" / "other.pub").read_text()
+    try:
+        for config, what in (
+            (loopback.cluster(known=other), "host key that is known"),
+            (loopback.cluster(port=port), "second factor"),
+        ):
+            (home / "clusters.toml").write_text(
+                f'[loop]\nhost = "loop"\nfolder = "{config.folder}"\nssh_config = "{config.ssh_config}"\n'
+            )
+            assert main(["compute", "submit", "job.toml"]) == 3
+            out, err = capfd.readouterr()
+            assert (out, what in err) == ("", True)
+    finally:
+        loopback.end(f"sshd-{port}")
+    assert [path.name for path in home.iterdir()] == ["clusters.toml"]
 
 
 def test_help_needs_no_cluster() -> None:

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from grn.compute.bundle import Bundle
 from grn.compute.clusters import Cluster
 from grn.compute.connection import Connection
 from grn.compute.preflight import look
+from grn.compute.submission import submit
 from grn.kit.errors import ClusterError, OutputError, UnreachableError
 from tests.compute.cluster import Loopback, free_port
 
@@ -138,7 +140,11 @@ def test_an_account_that_talks(
     [({"modules": ("cuda/99",)}, "has no module cuda/99"), ({"folder": "/proc/no"}, "cannot be written")],
 )
 def test_what_a_cluster_lacks_is_said_before_anything_is_sent(
-    loopback: Loopback, connect: Connect, settings: dict[str, object], what: str
+    loopback: Loopback,
+    connect: Connect,
+    bundle: Callable[..., Bundle],
+    settings: dict[str, object],
+    what: str,
 ) -> None:
     """A module (of the real environment-modules), and a folder that can be written."""
     cluster = loopback.cluster(**settings)
@@ -147,14 +153,23 @@ def test_what_a_cluster_lacks_is_said_before_anything_is_sent(
     with pytest.raises(ClusterError, match=what) as caught:
         look(one, cluster)
     assert caught.value.hint
+    made = bundle("true", name="lacking")
+    with pytest.raises(ClusterError, match=what):
+        submit(one, cluster, made)
+    assert not list(loopback.folder.rglob(f"{made.run}*"))
+    assert made.run not in loopback.slurm("squeue", "-h", "-o", "%j")
 
 
 def test_another_scheduler_and_a_quota_are_seen(
-    loopback: Loopback, connect: Connect, door: Callable[[str], int], tmp_path: Path
+    loopback: Loopback,
+    connect: Connect,
+    door: Callable[[str], int],
+    bundle: Callable[..., Bundle],
+    tmp_path: Path,
 ) -> None:
     """A login node with PBS and without Slurm is named so; a quota that is used up is told with its line.
 
-    `qsub` and `quota` are doubles: the latter prints what quota(1) documents.
+    Nothing is sent then. `qsub` and `quota` are doubles: the latter prints what quota(1) documents.
     """
     programs = tmp_path / "bin"
     programs.mkdir()
@@ -175,5 +190,8 @@ def test_another_scheduler_and_a_quota_are_seen(
         look(one, cluster)
     for name in ("sbatch", "scancel", "scontrol"):
         (programs / name).symlink_to(f"/usr/bin/{name}")
+    made = bundle("true", name="quota")
     with pytest.raises(OutputError, match=r"a quota on loop is used up.*store:/home 1048600\* 1048576"):
-        look(one, cluster)
+        submit(one, cluster, made)
+    assert not list(loopback.folder.rglob(f"{made.run}*"))
+    assert made.run not in loopback.slurm("squeue", "-h", "-o", "%j")

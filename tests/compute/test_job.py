@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from grn.compute.bundle import gather
 from grn.compute.clusters import Cluster, find_cluster, load_clusters
 from grn.compute.job import Job, Shape, read_job
-from grn.compute.ranking import Forecast, expect, rank
+from grn.compute.ranking import Forecast, can_end, expect, rank
 from grn.compute.results import read_sums
 from grn.compute.scheduler import NOT_IMPLEMENTED, find_scheduler
 from grn.compute.script import write_script
@@ -175,6 +175,18 @@ def test_what_is_expected_of_a_shape(run_min: float, walltime_min: int, signal_s
         assert attempts == 1
     else:
         assert (attempts - 1) * useful_s < run_min * 60 <= attempts * useful_s * (1 + 1e-12)
+
+
+def test_work_that_cannot_go_on_needs_one_attempt() -> None:
+    """Longer than its walltime and not told before the end: it would be killed, again and again."""
+    assert not can_end(Job("x"), Shape(walltime_min=1, run_min=3))
+    assert expect(Job("x"), Shape(walltime_min=1, run_min=3), 0.0) == (1, None)
+    for job, shape in (
+        (Job("x", signal_s=20), Shape(walltime_min=1, run_min=3)),
+        (Job("x"), Shape(walltime_min=3, run_min=3)),
+        (Job("x"), Shape(walltime_min=1)),
+    ):
+        assert can_end(job, shape)
 
 
 def test_the_order_of_shapes() -> None:

@@ -78,9 +78,14 @@ def test_a_sweep_there_is_the_sweep_here(
     assert main([*SWEEP, "--to", "here"]) == 0
     shown = capfd.readouterr().out
     monkeypatch.setenv("GRN_HOME", str(folder / "home-there"))
+    assert main([*SWEEP, *THERE, "--dry-run", "--json"]) == 0
+    asked = json.loads(capfd.readouterr().out)
+    assert (asked["chunks"], asked["tasks"], asked["refused"]) == (3, 2, None)
+    assert not (folder / "there").exists()
     assert main([*SWEEP, *THERE]) == 0
     out, err = capfd.readouterr()
     run = out.strip()
+    assert run == asked["run"]
     assert run.startswith("sweep-")
     assert ", 2 tasks, " in err
     (begun,) = recorded(folder / "home-there")

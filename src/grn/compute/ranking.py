@@ -65,14 +65,19 @@ def expect(job: Job, shape: Shape, wait_s: float | None) -> tuple[int, float | N
     """How many attempts a shape takes, and after how many seconds its work is done.
 
     Every attempt but the last gives up ``signal_s`` and the minute by which Slurm may signal too early
-    (sbatch(1), ``--signal``).
+    (sbatch(1), ``--signal``). Work that is not told before the end of its time has one attempt alone.
     """
-    if shape.run_min is None:
+    if shape.run_min is None or not can_end(job, shape):
         return 1, None
     useful_s = max(60.0, shape.walltime_min * 60.0 - (job.signal_s or 0) - 60.0)
     run_s = shape.run_min * 60.0
     attempts = 1 if run_s <= shape.walltime_min * 60.0 else math.ceil(run_s / useful_s)
     return attempts, None if wait_s is None else run_s + attempts * wait_s
+
+
+def can_end(job: Job, shape: Shape) -> bool:
+    """Whether the work ends in one attempt, or is told before the end of each and can go on in the next."""
+    return shape.run_min is None or shape.run_min <= shape.walltime_min or job.signal_s is not None
 
 
 def _ask(
@@ -84,6 +89,8 @@ def _ask(
     root: str,
     run: str,
 ) -> Forecast:
+    if not can_end(job, shape):
+        return Forecast(shape, None, 1, None, refused="one attempt is too short, and there is no signal_s")
     script = write_script(job, shape, cluster, scheduler, run=run, root=root, environment=None)
     # The folder is not there yet; its own line would be refused.
     asked = "\n".join(line for line in script.splitlines() if not line.startswith("#SBATCH --chdir"))

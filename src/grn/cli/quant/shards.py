@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from grn.cli.compute.options import connect_to, tell
-from grn.cli.output import write_json
+from grn.cli.output import write_facts, write_json
 from grn.kit.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from grn.compute.bundle import Bundle
     from grn.compute.clusters import Cluster
     from grn.compute.connection import Connection
+    from grn.compute.ranking import Forecast
     from grn.compute.runs import Run
     from grn.quant.strategy.weights import AnyStrategy
+    from grn.quant.stream.plan import Planned
     from grn.quant.stream.result import StreamResult
 
 _MOST_TASKS = 16
@@ -24,17 +27,20 @@ _MOST_TASKS = 16
 
 def sweep_there(
     strategy: AnyStrategy, data: Any, folder: Path | None, cluster: str, *, tasks: int | None, cpus: int,
-    walltime_min: int, as_json: bool, **options: Any,
+    walltime_min: int, dry_run: bool, as_json: bool, **options: Any,
 ) -> tuple[int, StreamResult | None]:  # fmt: skip
     """Send a sweep, or bring it home when it is done; returns the exit code, and what came home."""
     from grn.compute.runs import find_run
-    from grn.flow.shards.errand import send
+    from grn.flow.shards.errand import ask, send
     from grn.quant.stream.plan import plan_stream
 
     if folder is None:
         raise UsageError("a sweep on a cluster comes home into a folder", hint="add --to FOLDER")
     planned = plan_stream(strategy, data, command="quant sweep", **options)
     connection, settings = connect_to(cluster)
+    if dry_run:
+        shape = {"tasks": tasks or _MOST_TASKS, "cpus": cpus, "walltime_min": walltime_min}
+        return _tell_plan(planned, *ask(connection, settings, planned, **shape), as_json=as_json), None
     submitted = send(
         connection, settings, planned, folder, tasks=tasks or _MOST_TASKS, cpus=cpus,
         walltime_min=walltime_min, notify=tell,
@@ -54,6 +60,26 @@ def sweep_there(
         return ExitCode.NO, None
     tell(f"next: grn compute jobs {run.name}; when it is done the same command brings it home")
     return ExitCode.DONE, None
+
+
+def _tell_plan(planned: Planned, bundle: Bundle, found: Forecast, *, as_json: bool) -> int:
+    """What would be sent, and what the queue says of it."""
+    facts: dict[str, object] = {
+        "run": bundle.run,
+        "files": len(bundle.files),
+        "bytes": bundle.size,
+        "combinations_before_where": planned.chunks.lattice.points,
+        "chunks": len(planned.chunks),
+        "tasks": bundle.job.tasks,
+        "each": found.shape.describe(),
+        "starts_in_s": found.wait_s,
+        "refused": found.refused,
+    }
+    if as_json:
+        write_json(facts)
+    else:
+        write_facts((name.replace("_", " "), value) for name, value in facts.items() if value is not None)
+    return ExitCode.DONE if found.refused is None else ExitCode.NO
 
 
 def bring_home(connection: Connection, cluster: Cluster, run: Run) -> StreamResult:

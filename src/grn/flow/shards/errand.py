@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from grn.compute.clusters import Cluster
 from grn.compute.connection import Connection
 from grn.compute.job import Job, Shape
 from grn.compute.preflight import look
+from grn.compute.ranking import Forecast
 from grn.compute.results import fetch
 from grn.compute.room import note_fetched, remember, room
 from grn.compute.runs import Run, look_up
@@ -77,16 +79,37 @@ def send(
     HoldoutError
         The data reach into a period that is locked: nothing was sent.
     """
+    with _packed(cluster, planned, tasks=tasks, cpus=cpus, walltime_min=walltime_min) as bundle:
+        make_dir(room())
+        with lock(room() / f"{bundle.run}.lock", timeout_s=600.0):
+            return _submit(connection, cluster, planned, bundle, folder, ledger, notify)
+
+
+def ask(
+    connection: Connection, cluster: Cluster, planned: Planned, *, tasks: int, cpus: int, walltime_min: int
+) -> tuple[Bundle, Forecast]:
+    """What would be sent, and what the queue says of it; nothing is sent or begun.
+
+    Parameters and errors: :func:`send`.
+    """
+    with _packed(cluster, planned, tasks=tasks, cpus=cpus, walltime_min=walltime_min) as bundle:
+        (found,) = consider(connection, cluster, bundle)
+        _check_versions(connection, cluster)
+        return bundle, found
+
+
+@contextlib.contextmanager
+def _packed(
+    cluster: Cluster, planned: Planned, *, tasks: int, cpus: int, walltime_min: int
+) -> Iterator[Bundle]:
+    """A sweep as a job with its files."""
     with tempfile.TemporaryDirectory(prefix="grn-parcel-") as parcel:
         pack(planned, Path(parcel))
         shape = Shape(cpus=cpus, memory_gib=planned.price_gib() + _SPARE_GIB, walltime_min=walltime_min)
         own = None if cluster.environment else LOCK
         job = Job(COMMAND, "sweep", ("*",), own, tasks=min(tasks, len(planned.chunks)), signal_s=_SIGNAL_S,
                   shape=shape)  # fmt: skip
-        bundle = gather(job, Path(parcel))
-        make_dir(room())
-        with lock(room() / f"{bundle.run}.lock", timeout_s=600.0):
-            return _submit(connection, cluster, planned, bundle, folder, ledger, notify)
+        yield gather(job, Path(parcel))
 
 
 def _submit(
