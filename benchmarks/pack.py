@@ -1,7 +1,9 @@
 """Packing: is what a fix had to change inside, against other packers; and how quick is the index.
 
-    python -m benchmarks.pack recall [--packages flask …] [--peers 1]    benchmarks/results/pack.json
-    python -m benchmarks.pack speed [--files 5000] [--peers 1]           benchmarks/results/pack_speed.json
+    python -m benchmarks.pack recall [--packages flask …] [--peers 1] [--meaning 3]
+    python -m benchmarks.pack speed [--files 5000] [--peers 1]
+
+Records are benchmarks/results/pack.json and benchmarks/results/pack_speed.json.
 
 Tasks are those of :mod:`benchmarks.pack_cases`. Recall of a task is the share of its gold files of which some
 line is shown, and of its gold functions of which every line is shown, blank ones apart. Weights were found on
@@ -32,6 +34,8 @@ from typing import Any
 
 from benchmarks.measure import ROOT, describe_code, describe_machine, write_result
 from benchmarks.pack_cases import DATA, PACKAGES, Task, tasks
+from grn.llm.lifecycle import LOCAL
+from grn.llm.local.encoder import load_encoder
 from grn.llm.tokens.pack.index import Hit, Index, Side, open_index
 from grn.llm.tokens.pack.pack import lay_out, pack
 from grn.llm.tokens.pack.rank import rank
@@ -47,7 +51,7 @@ _REPOMIX = "repomix@1.18.1"
 
 _AT = 8_000
 _CODE = ROOT / "src" / "grn" / "llm" / "tokens" / "pack"
-_RANKING = ("chunks", "words", "rank", "pack")
+_RANKING = ("chunks", "words", "rank", "meaning", "pack")
 _BM25: dict[str, tuple[Side, ...]] = {"bm25": ("code", "test", "text"), "bm25_code": ("code",)}
 _QUESTION = "where are dates of exchanges parsed?"
 
@@ -58,6 +62,11 @@ Recall = tuple[float, float]
 def weigh(text: str) -> int:
     """Tokens of o200k."""
     return count_bundled(text, "o200k_base")
+
+
+def encode(text: str) -> Sequence[float]:
+    """Turn a text into a vector, by the local encoder."""
+    return load_encoder(LOCAL).encode(text).vector
 
 
 def shown(text: str) -> dict[str, set[int]]:
@@ -84,8 +93,14 @@ def recall(task: Task, text: str) -> Recall:
 def needed(task: Task, function: tuple[str, int, int]) -> set[int]:
     """Lines of a function that are not blank."""
     path, first, last = function
-    text = (task.folder / path).read_text(encoding="utf-8", errors="replace").splitlines()
+    text = lines_of(task.folder / path)
     return {number for number in range(first, last + 1) if text[number - 1].strip()}
+
+
+@lru_cache(1 << 10)  # a release is looked at by every packer and budget
+def lines_of(file: Path) -> list[str]:
+    """Read the lines of a file."""
+    return file.read_text(encoding="utf-8", errors="replace").splitlines()
 
 
 def by_words(index: Index, question: str, sides: Sequence[Side]) -> Iterator[str]:
@@ -121,10 +136,14 @@ def oracle(index: Index, task: Task) -> Iterator[str]:
 
 
 def mirror(folder: Path, place: Path) -> None:
-    """Make a folder like another one, leaving alone what is the same: an index of it follows quickly."""
+    """Make a folder like another one, leaving alone what is the same: an index of it follows quickly.
+
+    What aider keeps there of its own stays too.
+    """
     wanted = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
     for path in [path for path in place.rglob("*") if path.is_file()]:
-        if path.relative_to(place) not in wanted:
+        below = path.relative_to(place)
+        if below not in wanted and not below.parts[0].startswith(".aider"):
             path.unlink()
     for path in wanted:
         source, target = folder / path, place / path
@@ -191,13 +210,14 @@ def recall_of_map(task: Task, text: str) -> Recall:
 
 
 def repomix(cache: Path, folder: Path, out: Path) -> None:
-    """Pack a folder with repomix."""
+    """Pack a folder with repomix, without its preface and tree: they would take all of a small budget."""
     program = cache / "repomix" / "node_modules" / ".bin" / "repomix"
     if not program.exists():
         subprocess.run(["npm", "install", "--silent", "--prefix", cache / "repomix", _REPOMIX], check=True)
     subprocess.run(
-        [program, folder, "--style", "plain", "--no-security-check", "--quiet", "-o", out], check=True,
-        capture_output=True,
+        [program, folder, "--style", "plain", "--no-security-check", "--no-file-summary",
+         "--no-directory-structure", "--ignore", ".aider*", "--quiet", "-o", out],
+        check=True, capture_output=True,
     )  # fmt: skip
 
 
@@ -262,6 +282,12 @@ def pack_task(task: Task, place: Path, cache: Path) -> dict[str, dict[int, Recal
     return found
 
 
+def meaning_task(task: Task, place: Path, cache: Path) -> dict[str, dict[int, Recall]]:
+    """Recall of ours with the best put in order by meaning, at one budget."""
+    with open_index(place, cache / "indexes") as index:
+        return {"pack_meaning": {_AT: recall(task, pack(index, task.question, _AT, weigh, encode).text)}}
+
+
 def peers_task(task: Task, place: Path, cache: Path) -> dict[str, dict[int, Recall]]:
     """Recall of aider's map and of repomix, at one budget."""
     aider = Aider(cache)
@@ -291,7 +317,7 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return means
 
 
-def measure_speed(wanted: int, cache: Path, *, peers: bool) -> dict[str, object]:
+def measure_speed(wanted: int, cache: Path, processes: int, *, peers: bool) -> dict[str, object]:
     """Time the index of that many files, the first time and after an edit, and peers on the same files."""
     place = cache / "many"
     shutil.rmtree(place, ignore_errors=True)
@@ -307,7 +333,7 @@ def measure_speed(wanted: int, cache: Path, *, peers: bool) -> dict[str, object]
     with tempfile.TemporaryDirectory() as kept:
 
         def ours() -> None:
-            with open_index(place, Path(kept)) as index:
+            with open_index(place, Path(kept), processes) as index:
                 pack(index, _QUESTION, _AT, weigh)
 
         times = {"cold": timed(ours)}
@@ -321,7 +347,7 @@ def measure_speed(wanted: int, cache: Path, *, peers: bool) -> dict[str, object]
             aider.close()
             times["repomix"] = timed(lambda: repomix(cache, place, Path(kept) / "repomix.txt"))
     shutil.rmtree(place)
-    return {"files": wanted, "mib": round(n_bytes / 2**20, 1), "seconds": times}
+    return {"files": wanted, "mib": round(n_bytes / 2**20, 1), "processes": processes, "seconds": times}
 
 
 def timed(what: Callable[[], object]) -> dict[str, float]:
@@ -344,7 +370,9 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "grn-pack")
     parser.add_argument("--packages", nargs="+", choices=list(PACKAGES), default=list(PACKAGES))
     parser.add_argument("--peers", type=int, default=1, help="newest tasks that peers pack too; 0: no peers")
+    parser.add_argument("--meaning", type=int, default=3, help="newest tasks that are packed by meaning too")
     parser.add_argument("--files", type=int, default=5_000)
+    parser.add_argument("--processes", type=int, default=2, help="that cut files, besides the one that asks")
     options = parser.parse_args()
     options.cache.mkdir(parents=True, exist_ok=True)
     result: dict[str, object] = {
@@ -353,10 +381,10 @@ def main() -> None:
         "command": " ".join(["python -m benchmarks.pack", *_said(sys.argv[1:])]),
     }
     if options.what == "speed":
-        result |= measure_speed(options.files, options.cache, peers=options.peers > 0)
+        result |= measure_speed(options.files, options.cache, options.processes, peers=options.peers > 0)
         print(result, write_result("pack_speed", result), sep="\n")
     else:
-        result |= measure_halves(options.packages, options.cache, options.peers)
+        result |= measure_halves(options.packages, options.cache, options.peers, options.meaning)
         print(write_result("pack", result))
 
 
@@ -366,22 +394,32 @@ def _said(arguments: Sequence[str]) -> list[str]:
     return [*arguments[:at], *arguments[at + 2 :]]
 
 
-def measure_halves(packages: Sequence[str], cache: Path, n_peers: int) -> dict[str, object]:
+def beside(rows: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Put beside others what was found of the same tasks at the same budget."""
+    known = {(row["package"], row["version"]): row["found"] for row in rows}
+    joined = []
+    for one in others:
+        ours = known[one["package"], one["version"]]
+        at = {name: {str(_AT): ways[str(_AT)]} for name, ways in ours.items()}
+        joined.append({**one, "found": at | one["found"]})
+    return joined
+
+
+def measure_halves(packages: Sequence[str], cache: Path, n_peers: int, n_meaning: int) -> dict[str, object]:
     """Recall on the half that was reported, and on the half on which weights were found."""
     held, tune = ([one for one in half if one in packages] for half in (HELD, TUNE))
     rows = [row for package in (*held, *tune) for row in measure_recall(package, cache, pack_task)]
-    with_peers = []
-    for package in held if n_peers else ():
-        for one in measure_recall(package, cache, peers_task, n_peers):
-            ours = next(row for row in rows if (row["package"], row["version"]) == (package, one["version"]))
-            at = {name: {str(_AT): ways[str(_AT)]} for name, ways in ours["found"].items()}
-            with_peers.append({**one, "found": at | one["found"]})
+    by_peers = [one for package in held if n_peers
+                for one in measure_recall(package, cache, peers_task, n_peers)]  # fmt: skip
+    by_meaning = [one for package in held if n_meaning
+                  for one in measure_recall(package, cache, meaning_task, n_meaning)]  # fmt: skip
     few = [row for row in rows if row["functions"] <= _FEW]
     return {
         "held": summary([row for row in rows if row["package"] in held]),
         "tuned": summary([row for row in rows if row["package"] in tune]),
         "held_of_few_functions": summary([row for row in few if row["package"] in held]),
-        "with_peers": summary(with_peers),
+        "with_peers": summary(beside(rows, by_peers)),
+        "with_meaning": summary(beside(rows, by_meaning)),
         "tasks": [
             {name: row[name] for name in ("package", "version", "functions", "files")}
             | {name: row["found"][name][str(_AT)] for name in ("pack", "bm25")}

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from grn.cli.llm.answer import notify
 from grn.cli.output import json_option, write_json
 
+if TYPE_CHECKING:
+    from grn.llm.tokens.pack.meaning import Encode
+
 _DEFAULT_MODEL = "claude-sonnet-5-5"
+_MOST_PROCESSES = 4  # that cut files: this one, which takes them in, is what more would wait for
 
 
 @click.command()
@@ -18,9 +23,12 @@ _DEFAULT_MODEL = "claude-sonnet-5-5"
 @click.argument("path", default=".", type=click.Path(path_type=Path))
 @click.option("--budget", default="8k", show_default=True, help="Tokens at most: 8000, or 8k.")
 @click.option("-m", "--model", help="Model that is billed, or o200k (default: $GRN_MODEL, else sonnet).")
+@click.option("--meaning", is_flag=True, help="Order the best by meaning too (extra local); slower.")
 @click.option("--stats", is_flag=True, help="Say on stderr what was packed.")
 @json_option
-def pack(query: str, path: Path, budget: str, model: str | None, stats: bool, as_json: bool) -> int:
+def pack(
+    query: str, path: Path, budget: str, model: str | None, meaning: bool, stats: bool, as_json: bool
+) -> int:
     """Pack what of the folder PATH answers QUERY, for a model to read: never more than the budget.
 
     Functions and classes that answer best are shown whole, of others the head; each line has its number.
@@ -46,8 +54,8 @@ def pack(query: str, path: Path, budget: str, model: str | None, stats: bool, as
     if resolved.notice:
         notify(resolved.notice)
     counter = counter_of(resolved.sent)
-    with open_index(path, cache_dir() / "llm" / "folders") as index:
-        found = pack_pieces(index, query, most, lambda text: counter.count(text).most)
+    with open_index(path, cache_dir() / "llm" / "folders", _processes()) as index:
+        found = pack_pieces(index, query, most, lambda text: counter.count(text).most, _encoder(meaning))
     if stats:
         shown = f"{found.whole} pieces whole, the heads of {found.heads}, in {len(found.files)} files"
         weighed = f"{found.tokens:,} of {most:,} tokens for {counter.model} ({counter.certainty})"
@@ -72,6 +80,22 @@ def pack(query: str, path: Path, budget: str, model: str | None, stats: bool, as
         notify("nothing there answers that")
         return ExitCode.NO
     return ExitCode.DONE
+
+
+def _encoder(meaning: bool) -> Encode | None:
+    if not meaning:
+        return None
+    from grn.llm.lifecycle import LOCAL
+    from grn.llm.local.encoder import load_encoder
+
+    encoder = load_encoder(LOCAL)
+    return lambda text: encoder.encode(text).vector
+
+
+def _processes() -> int:
+    """One for each core that this process may use."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(usable or 1, _MOST_PROCESSES)
 
 
 def _tokens(text: str) -> int:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
 import shutil
 import sqlite3
+import subprocess
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -12,13 +15,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grn.kit.errors import UsageError
+from grn.llm.attach import files_below
 from grn.llm.tokens.count import counter_of
 from grn.llm.tokens.pack.chunks import cut
+from grn.llm.tokens.pack.entries import read_all, read_entries
+from grn.llm.tokens.pack.folder import list_files
 from grn.llm.tokens.pack.index import open_index, side_of
 from grn.llm.tokens.pack.languages import BY_SUFFIX
+from grn.llm.tokens.pack.meaning import by_meaning
 from grn.llm.tokens.pack.pack import Packed, pack
 from grn.llm.tokens.pack.rank import rank
-from grn.llm.tokens.pack.words import parts, read_question
+from grn.llm.tokens.pack.words import clauses_of, parts, read_question
 
 CASES = 3_000 if os.environ.get("GRN_NIGHTLY") else 25
 EXACT = counter_of("o200k")
@@ -325,3 +332,111 @@ def test_a_damaged_index_is_made_anew(repository: Path) -> None:
     (file,) = (repository.parent / "cache").glob("*.sqlite3")
     file.write_bytes(b"no database at all" * 100)
     assert packed(repository, "money").text == first.text
+
+
+def contents(cache: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Read every table of the one index there, also those in which words are kept."""
+    (file,) = cache.glob("*.sqlite3")
+    with closing(sqlite3.connect(file)) as index:
+        names = [row[0] for row in index.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {name: index.execute(f"SELECT * FROM {name}").fetchall() for name in names if name != "words"}
+
+
+def test_any_number_of_processes_makes_the_same_index(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bytes of every table are the same, also those of words; changes are followed as by one process."""
+    monkeypatch.setattr("grn.llm.tokens.pack.index._MANY", 1)
+    (repository / "key.py").write_text("money_key = 'sk-ant-api03-planted-secret-planted-secret'\n")
+    alone, together = repository.parent / "alone", repository.parent / "together"
+    for number in range(3):
+        (repository / f"more_{number}.py").write_text(f"def more_{number}(money):\n    return {number}\n")
+        for cache, processes in ((alone, 1), (together, 2)):
+            with open_index(repository, cache, processes):
+                pass
+        assert contents(together) == contents(alone)
+
+
+def test_processes_that_are_killed_cost_nothing_but_time() -> None:
+    """What they did not read is read by this one; nothing is left out, and the order stays."""
+    texts = [(f"part_{number}.py", f"def part_{number}():\n    pass\n") for number in range(400)]
+
+    def handed_out() -> Iterator[tuple[str, str]]:
+        for number, one in enumerate(texts):
+            if number == 200:
+                for process in multiprocessing.active_children():
+                    process.kill()
+            yield one
+
+    read = list(read_all(handed_out(), 2))
+    assert read == [(path, text, read_entries(path, text)) for path, text in texts]
+
+
+@pytest.mark.parametrize("with_git", [False, True])
+def test_files_are_those_that_are_attached(repository: Path, *, with_git: bool) -> None:
+    """In a folder of Git and in another one: nothing hidden or ignored, no cycles, sizes as they are."""
+    (repository / ".hidden").mkdir()
+    (repository / ".hidden" / "a.py").write_text("a = 1\n")
+    (repository / ".gitignore").write_text("*.log\n")
+    (repository / "bank" / "run.log").write_text("money\n")
+    (repository / "bank" / "round").symlink_to(repository)
+    (repository / "bank" / "same.py").symlink_to(repository / "bank" / "funds.py")
+    if with_git:
+        subprocess.run(["git", "init", "-q", repository], check=True)
+    listed = list_files(repository)
+    assert set(listed) == {path.as_posix() for path in files_below(repository)}
+    assert all((repository / path).stat().st_size == n_bytes for path, (n_bytes, _) in listed.items())
+    assert ("bank/run.log" in listed) is not with_git
+
+
+def test_a_name_that_is_no_text_is_left_out(repository: Path) -> None:
+    """It could be neither kept nor shown."""
+    (repository / os.fsdecode(b"money_\xff.py")).write_text("money = 1\n")
+    assert packed(repository, "money").files[0] == "bank/account.py"
+
+
+def test_quoted_words_are_looked_for_as_they_stand(tmp_path: Path) -> None:
+    """A piece that has them in a row comes before one that has each of them; a person's name is no word."""
+    folder = tmp_path / "said"
+    folder.mkdir()
+    apart = "index_of = 1\n    lookup_table = list_all(unnecessary_things)\n    index = lookup = list"
+    (folder / "a.py").write_text(f"def apart():\n    {apart}\n")
+    (folder / "b.py").write_text("def said(node):\n    report(node, 'unnecessary-list-index-lookup')\n")
+    asked = read_question("A crash in ``unnecessary-list-index-lookup`` -- by :user:`somebody`")
+    assert ("unnecessary", "list", "index", "lookup") in asked.spans
+    assert "somebody" not in asked.words
+    with open_index(folder, tmp_path / "cache") as index:
+        assert index.saying(asked.spans[0], "code", 5)[0].chunk.name == "said"
+        assert rank(index, "a crash in ``unnecessary-list-index-lookup``")[0].piece.chunk.name == "said"
+
+
+def test_a_line_that_follows_every_point_is_read_once() -> None:
+    """What is said below every point is about none of them; clauses can be had as they are written."""
+    points = ("Money is lost when closing", "Accounts are never closed")
+    text = "".join(f"- {point}\n\n  *Related funds*\n\n" for point in points)
+    assert read_question(text).clauses[1] == ("accounts", "never", "closed")
+    assert [clause.partition("\n")[0] for clause in clauses_of(text)] == list(points)
+
+
+def test_meaning_moves_what_is_near(repository: Path) -> None:
+    """With a double of an encoder that knows one synonym; a place stays first; nothing is encoded twice."""
+    (repository / "vault.py").write_text("def put(account, cash):\n    account.cash = cash\n")
+    (repository / "xsum.py").write_text("def total(account, x):\n    account.total = x\n")
+    encoded: list[str] = []
+
+    def encode(text: str) -> tuple[float, float]:
+        encoded.append(text)
+        return (1.0, 0.0) if {"cash", "banknotes"} & set(parts(text)) else (0.0, 1.0)
+
+    def order(question: str) -> list[str]:
+        with open_index(repository, repository.parent / "cache") as index:
+            ranked = by_meaning(index, question, rank(index, question), encode)
+        return [one.piece.chunk.name for one in ranked]
+
+    names = order("account of banknotes")
+    assert names.index("put") < names.index("total")
+    assert names[0] == "put"
+    n_encoded = len(encoded)
+    assert order("account of banknotes") == names
+    assert len(encoded) == n_encoded + 1  # the question
+    assert order('File "bank/funds.py", line 6, in unrelated account')[0] == "unrelated"

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -16,20 +16,15 @@ from grn.kit.errors import LedgerError, UsageError
 from grn.kit.files import sha256_hex
 from grn.kit.migrations import apply_steps
 from grn.kit.sqlite import connect, explained, lock_of, writing
-from grn.llm.attach import files_below
 from grn.llm.keys import mask
-from grn.llm.tokens.pack.chunks import Chunk, Kind, cut
+from grn.llm.tokens.pack.chunks import Chunk, Kind
+from grn.llm.tokens.pack.entries import Entry, body_of, read_all, searched
+from grn.llm.tokens.pack.folder import list_files
 from grn.llm.tokens.pack.languages import BY_SUFFIX
-from grn.llm.tokens.pack.words import parts
 
 _WHAT = "the index of a folder"
 _APPLICATION = 0x67726E70  # "grnp"
-_LARGEST = 1 << 20  # bytes: what is larger was made by a program
-# What holds secrets by its name is not read.
-_SECRET = frozenset(
-    {".env", ".netrc", ".npmrc", ".pgpass", ".pypirc", "credentials", "id_ecdsa", "id_ed25519", "id_rsa"}
-)
-_SECRET_SUFFIXES = frozenset({".pem", ".key", ".p12", ".pfx", ".jks", ".kdbx"})
+_MANY = 400  # files: below, starting processes takes longer than what they save
 Side = Literal["code", "test", "text"]
 _TEST = re.compile(r"(?:^|[/_.])(?:tests?|testing|conftest)(?:[/_.]|$)")
 _TEXT = re.compile(r"(?:^|/)(?:docs?|examples?|tutorials?|changelogs?|benchmarks?)/")
@@ -52,6 +47,7 @@ _STEPS = (
         "DELETE FROM chunks",
         "INSERT INTO words (words) VALUES ('delete-all')",
     ),
+    ("CREATE TABLE vectors (text_sha256 TEXT PRIMARY KEY, vector BLOB)",),
 )
 
 
@@ -90,27 +86,18 @@ class Index:
         self._connection = connection
         self._folder = folder
 
-    def follow(self) -> int:
+    def follow(self, processes: int = 1) -> int:
         """Bring it up to date with the folder; returns how many files were read anew.
 
         A file is read when its size or time differs, and its pieces are made anew when its content does. All
-        of it is one transaction: who searches meanwhile sees the folder as it was.
+        of it is one transaction: who searches meanwhile sees the folder as it was. Many files are cut by that
+        many processes, with the same result as by one.
         """
         known = {
             path: (n_bytes, mtime_ns)
             for path, n_bytes, mtime_ns in self._connection.execute("SELECT path, bytes, mtime_ns FROM files")
         }
-        seen: dict[str, tuple[int, int]] = {}
-        for relative in files_below(self._folder):
-            path = relative.as_posix()
-            if relative.name in _SECRET or relative.suffix in _SECRET_SUFFIXES:
-                continue
-            try:
-                found = (self._folder / relative).stat()
-            except OSError:
-                continue
-            if found.st_size <= _LARGEST:
-                seen[path] = (found.st_size, found.st_mtime_ns)
+        seen = list_files(self._folder)
         changed = [path for path in sorted(seen) if known.get(path) != seen[path]]
         gone = [path for path in known if path not in seen]
         if not changed and not gone:
@@ -118,8 +105,9 @@ class Index:
         with writing(self._connection):
             for path in gone:
                 self._forget(path)
-            for path in changed:
-                self._read(path, *seen[path])
+            texts = self._changed(changed, seen)
+            for path, text, entries in read_all(texts, processes if len(changed) >= _MANY else 1):
+                self._enter(path, text, entries, *seen[path])
         return len(changed)
 
     def search(self, words: Sequence[str], side: Side, limit: int) -> list[Hit]:
@@ -137,6 +125,40 @@ class Index:
             (asked, side, limit),
         )
         return [Hit(_piece(*row[:-3]), *row[-3:]) for row in rows]
+
+    def saying(self, words: Sequence[str], side: Side, most: int) -> list[Piece]:
+        """Give the pieces of a side whose body has these words in a row; none if more than `most` have."""
+        rows = self._connection.execute(
+            f"SELECT {_PIECE} FROM words JOIN chunks c ON c.id = words.rowid"
+            " WHERE words MATCH ? AND c.side = ? ORDER BY c.path, c.id LIMIT ?",
+            (f'body : "{" ".join(words)}"', side, most + 1),
+        ).fetchall()
+        return [_piece(*row) for row in rows] if len(rows) <= most else []
+
+    def count(self, side: Side) -> int:
+        """Count the pieces of a side."""
+        (n_pieces,) = self._connection.execute(
+            "SELECT count(*) FROM chunks WHERE side = ?", (side,)
+        ).fetchone()
+        return int(n_pieces)
+
+    def vectors(self, texts: Sequence[str], encode: Callable[[str], bytes]) -> list[bytes]:
+        """Give the vector of each text; those that are not kept yet are encoded, and kept from then on."""
+        found: dict[str, bytes] = {}
+        for text in dict.fromkeys(texts):
+            row = self._connection.execute(
+                "SELECT vector FROM vectors WHERE text_sha256 = ?", (_digest(text),)
+            ).fetchone()
+            if row is not None:
+                found[text] = row[0]
+        new = {text: encode(text) for text in dict.fromkeys(texts) if text not in found}
+        if new:
+            with writing(self._connection):
+                self._connection.executemany(
+                    "INSERT OR REPLACE INTO vectors VALUES (?, ?)",
+                    [(_digest(text), vector) for text, vector in new.items()],
+                )
+        return [(found | new)[text] for text in texts]
 
     def named(self, names: Iterable[str], most: int) -> dict[str, list[Piece]]:
         """Give the pieces that define a name; names that more than `most` pieces define are left out."""
@@ -170,55 +192,67 @@ class Index:
         row = self._connection.execute("SELECT text FROM files WHERE path = ?", (path,)).fetchone()
         return [] if row is None else str(row[0]).splitlines()
 
-    def _read(self, path: str, n_bytes: int, mtime_ns: int) -> None:
-        try:
-            data = (self._folder / path).read_bytes()
-            text = data.decode("utf-8")
-        except (OSError, UnicodeDecodeError):
-            text = ""
-            data = b""
-        if b"\0" in data:
-            text = ""
-        text = mask(text)
-        digest = sha256_hex(text.encode("utf-8", "replace"))
-        before = self._connection.execute("SELECT sha256 FROM files WHERE path = ?", (path,)).fetchone()
-        if before is not None and before[0] == digest:
-            self._connection.execute(
-                "UPDATE files SET bytes = ?, mtime_ns = ? WHERE path = ?", (n_bytes, mtime_ns, path)
-            )
-            return
+    def _changed(
+        self, paths: Iterable[str], seen: Mapping[str, tuple[int, int]]
+    ) -> Iterator[tuple[str, str]]:
+        """Read files; gives those that say something else than when they were read before.
+
+        Keys are masked here and not in the processes that cut: only this one knows those of the keyring.
+        """
+        for path in paths:
+            text = mask(_text_of(self._folder / path))
+            before = self._connection.execute("SELECT sha256 FROM files WHERE path = ?", (path,)).fetchone()
+            if before is not None and before[0] == _digest(text):
+                self._connection.execute(
+                    "UPDATE files SET bytes = ?, mtime_ns = ? WHERE path = ?", (*seen[path], path)
+                )
+            else:
+                yield path, text
+
+    def _enter(self, path: str, text: str, entries: Sequence[Entry], n_bytes: int, mtime_ns: int) -> None:
         self._forget(path)
         self._connection.execute(
-            "INSERT INTO files VALUES (?, ?, ?, ?, ?)", (path, n_bytes, mtime_ns, digest, text)
+            "INSERT INTO files VALUES (?, ?, ?, ?, ?)", (path, n_bytes, mtime_ns, _digest(text), text)
         )
-        lines = text.splitlines()
-        for chunk in cut(path, text) if text.strip() else ():
-            body = "\n".join(lines[number - 1] for number in chunk.lines if number <= len(lines))
+        side = side_of(path)
+        for entry in entries:
             made = self._connection.execute(
                 "INSERT INTO chunks (path, kind, name, last_name, lines, signature, side, letters)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (path, chunk.kind, chunk.name, chunk.name.rpartition(".")[2], json.dumps(chunk.lines),
-                 json.dumps(chunk.signature), side_of(path), len(body)),
+                (path, entry.kind, entry.name, entry.name.rpartition(".")[2], entry.lines,
+                 entry.signature, side, entry.letters),
             )  # fmt: skip
             self._connection.execute(
                 "INSERT INTO words (rowid, path, name, body) VALUES (?, ?, ?, ?)",
-                (made.lastrowid, *_searched(path, chunk.name, body)),
+                (made.lastrowid, *entry.searched),
             )
 
     def _forget(self, path: str) -> None:
-        lines = self.text(path)
         rows = self._connection.execute(
             "SELECT id, name, lines FROM chunks WHERE path = ?", (path,)
         ).fetchall()
+        lines = self.text(path) if rows else []
         for ident, name, numbers in rows:
-            body = "\n".join(lines[number - 1] for number in json.loads(numbers) if number <= len(lines))
             # A contentless table has to be told what it forgets.
             self._connection.execute(
                 "INSERT INTO words (words, rowid, path, name, body) VALUES ('delete', ?, ?, ?, ?)",
-                (ident, *_searched(path, name, body)),
+                (ident, *searched(path, name, body_of(lines, json.loads(numbers)))),
             )
         self._connection.execute("DELETE FROM chunks WHERE path = ?", (path,))
         self._connection.execute("DELETE FROM files WHERE path = ?", (path,))
+
+
+def _text_of(file: Path) -> str:
+    """Read a file; what is no text is empty."""
+    try:
+        text = file.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return "" if "\0" in text else text
+
+
+def _digest(text: str) -> str:
+    return sha256_hex(text.encode("utf-8", "replace"))
 
 
 def side_of(path: str) -> Side:
@@ -230,7 +264,7 @@ def side_of(path: str) -> Side:
 
 
 @contextmanager
-def open_index(folder: Path, cache: Path) -> Iterator[Index]:
+def open_index(folder: Path, cache: Path, processes: int = 1) -> Iterator[Index]:
     """Open the index of a folder, up to date.
 
     Parameters
@@ -240,6 +274,8 @@ def open_index(folder: Path, cache: Path) -> Iterator[Index]:
         mebibyte, or hold secrets by their name. Keys in texts are masked.
     cache
         Where indexes are kept. One that is damaged is made anew.
+    processes
+        That cut the files, when there are many; see :func:`~grn.llm.tokens.pack.entries.read_all`.
 
     Raises
     ------
@@ -264,7 +300,7 @@ def open_index(folder: Path, cache: Path) -> Iterator[Index]:
     try:
         with explained(file.parent, _WHAT):
             index = Index(connection, root)
-            index.follow()
+            index.follow(processes)
             yield index
     finally:
         connection.close()
@@ -274,10 +310,6 @@ def _connect(file: Path) -> sqlite3.Connection:
     return connect(
         file, lambda made: apply_steps(made, _STEPS, application_id=_APPLICATION, what=_WHAT), what=_WHAT
     )
-
-
-def _searched(path: str, name: str, body: str) -> tuple[str, str, str]:
-    return " ".join(parts(path)), " ".join(parts(name)), " ".join(parts(body))
 
 
 def _piece(path: str, kind: Kind, name: str, lines: str, signature: str, side: Side, letters: int) -> Piece:

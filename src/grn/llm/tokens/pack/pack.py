@@ -8,14 +8,16 @@ from dataclasses import dataclass
 
 from grn.kit.errors import UsageError
 from grn.llm.tokens.pack.index import Index, Piece
+from grn.llm.tokens.pack.meaning import Encode, by_meaning
 from grn.llm.tokens.pack.rank import POINTED, Ranked, rank
 
 Weigh = Callable[[str], int]
-_SHARE = 0.85  # of the budget for whole pieces: the rest is for the heads of others
+_SHARE = 0.9  # of the budget for whole pieces: the rest is for the heads of others
 _MOST_TRIED = 1_500  # pieces
 _ROUNDS = 4
 _AROUND = 4  # tokens of an empty line and the sign of a gap
 _LEAST = 8  # tokens that a path, a number and a line take
+_LETTERS = 8  # a token of code has about four: what is twice as long as that would fit is not weighed
 _ALPHABET = 40  # letters below which a piece is not worth more for being short
 
 
@@ -45,13 +47,13 @@ class Packed:
     files: tuple[str, ...]
 
 
-def pack(index: Index, question: str, budget: int, weigh: Weigh) -> Packed:
+def pack(index: Index, question: str, budget: int, weigh: Weigh, encode: Encode | None = None) -> Packed:
     """Pack what answers a question.
 
     The best pieces are shown whole, as long as they fit; a long one has to be better than a short one: what
     counts is its chance by the square root of its length. With what is left of the budget come heads, first
-    of the best piece of each file that is not there yet. Each line has its number in front, each file its
-    path. The same folder, question, budget and weigh give the same bytes.
+    a line of the best piece of each file that is not there yet. Each line has its number in front, each file
+    its path. The same folder, question, budget and weigh give the same bytes.
 
     Parameters
     ----------
@@ -63,6 +65,8 @@ def pack(index: Index, question: str, budget: int, weigh: Weigh) -> Packed:
         Tokens.
     weigh
         Counts the tokens of a text, or bounds them from above.
+    encode
+        Puts the best pieces in order by meaning too; see :mod:`grn.llm.tokens.pack.meaning`.
 
     Raises
     ------
@@ -71,7 +75,10 @@ def pack(index: Index, question: str, budget: int, weigh: Weigh) -> Packed:
     """
     if not question.strip():
         raise UsageError("the question is empty", hint='grn llm pack "where is money moved?"')
-    return lay_out(index, rank(index, question), budget, weigh)
+    ranked = rank(index, question)
+    if encode is not None:
+        ranked = by_meaning(index, question, ranked, encode)
+    return lay_out(index, ranked, budget, weigh)
 
 
 def lay_out(index: Index, ranked: Sequence[Ranked], budget: int, weigh: Weigh) -> Packed:
@@ -85,7 +92,7 @@ def lay_out(index: Index, ranked: Sequence[Ranked], budget: int, weigh: Weigh) -
     page = _Page(index, weigh)
     answers = [one.piece for one in sorted(ranked[:_MOST_TRIED], key=_worth, reverse=True)]
     whole = page.fill(answers, lambda piece: piece.chunk.lines, int(budget * _SHARE))
-    heads = page.fill(_firsts(ranked, page.files()), lambda piece: piece.chunk.signature, budget)
+    heads = page.fill(_firsts(ranked, page.files()), page.title, budget)
     heads += page.fill(answers, lambda piece: piece.chunk.signature, budget)
     if heads == 0:
         whole += page.fill(answers, lambda piece: piece.chunk.lines, budget)
@@ -99,6 +106,10 @@ def lay_out(index: Index, ranked: Sequence[Ranked], budget: int, weigh: Weigh) -
 
 def _worth(one: Ranked) -> tuple[bool, float]:
     return one.score >= POINTED, one.score / math.sqrt(max(one.piece.letters, _ALPHABET))
+
+
+def _is_above(piece: Piece, lines: tuple[int, ...], left: int) -> bool:
+    return lines == piece.chunk.lines and piece.letters > left * _LETTERS
 
 
 def _firsts(ranked: Sequence[Ranked], shown: Iterable[str]) -> list[Piece]:
@@ -136,7 +147,7 @@ class _Page:
                 lines = lines_of(piece)
                 if limit - spent < _LEAST:
                     break
-                if piece in shown or not lines:
+                if piece in shown or not lines or _is_above(piece, lines, limit - spent):
                     continue
                 cost = self._cost(piece, lines)
                 if spent + cost <= limit:
@@ -147,6 +158,13 @@ class _Page:
             if len(self._added) == known:
                 break
         return len(self._added) - before
+
+    def title(self, piece: Piece) -> tuple[int, ...]:
+        """Choose the one line of a head that has the name."""
+        text = self._text(piece.path)
+        name = piece.chunk.name.rpartition(".")[2]
+        lines = [line for line in piece.chunk.signature if line <= len(text)]
+        return tuple([line for line in lines if name in text[line - 1]][:1] or lines[:1])
 
     def _cost(self, piece: Piece, lines: tuple[int, ...]) -> int:
         if (piece, lines) not in self._costs:
@@ -165,9 +183,7 @@ class _Page:
         return "\n\n".join(blocks) + "\n" if blocks else ""
 
     def _numbered(self, path: str, numbers: Iterable[int]) -> list[str]:
-        if path not in self._texts:
-            self._texts[path] = self._index.text(path)
-        text = self._texts[path]
+        text = self._text(path)
         out: list[str] = []
         last = 0
         for number in sorted(numbers):
@@ -178,3 +194,8 @@ class _Page:
             out.append(f"{number} {text[number - 1].rstrip()}")
             last = number
         return out
+
+    def _text(self, path: str) -> list[str]:
+        if path not in self._texts:
+            self._texts[path] = self._index.text(path)
+        return self._texts[path]

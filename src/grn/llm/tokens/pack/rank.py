@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -15,12 +15,14 @@ _CANDIDATES: Mapping[Side, int] = {"code": 1_500, "test": 200, "text": 200}
 _OF_CLAUSE = 300  # pieces
 _MOST_CLAUSES = 24
 _MOST_DEFINITIONS = 6  # a name that more pieces define says little
+_MOST_SAYING = 400  # pieces: what more of them say tells nothing
+_ENOUGH_SAID = 3  # rare words or phrases
 _BEST_OF_FILE = 5  # pieces that speak for their file
 # Logarithms of odds that a function has to be changed for an entry of a changelog, by regression on half of
 # the packages of `python -m benchmarks.pack`; measures of words are shares of the best in the question.
-_WEIGHTS = {"body": 1.71, "score": 1.58, "clause": 2.24, "clause_name": 0.99, "file_words": 1.06,
-            "name": 1.58, "dotted": 4.83, "file": 1.30, "lines": 0.49}  # fmt: skip
-_NOTHING = -9.92
+_WEIGHTS = {"body": 0.90, "score": 1.36, "clause": 1.38, "clause_name": 0.95, "file_words": 0.77,
+            "name": 1.13, "dotted": 3.61, "said": 4.44, "file": 1.01, "lines": 0.42}  # fmt: skip
+_NOTHING = -8.75
 # Set by hand: of a piece's chance, by what it is; imports, constants and prose seldom answer. Tests and texts
 # speak of everything: they follow, unless the question begins with them; one that only mentions "tests" is
 # about something else.
@@ -52,8 +54,8 @@ def rank(index: Index, question: str) -> list[Ranked]:
     """Order the pieces of an index by how well they answer a question, best first.
 
     What counts: BM25 over words of identifiers, for the whole question and for each of its clauses; names and
-    files in the question; what else of the file answers; length; a place in a traceback before all. The same
-    index and question give the same order.
+    files in the question; what it quotes, as it stands; what else of the file answers; length; a place in a
+    traceback before all. The same index and question give the same order.
     """
     asked = read_question(question)
     found: dict[Piece, Ranked] = {}
@@ -73,17 +75,25 @@ def rank(index: Index, question: str) -> list[Ranked]:
     for path in asked.paths:
         for piece in index.under(path):
             add(piece, _IN_FILE * _KIND[piece.chunk.kind], path)
-    for piece, score in _called(index, _sorted(found)[:_SEEDS]):
+    for piece, score in _called(index, in_order(found.values())[:_SEEDS]):
         add(piece, score * _KIND[piece.chunk.kind], "called")
-    return _sorted(found)
+    return in_order(found.values())
 
 
-def _sorted(found: Mapping[Piece, Ranked]) -> list[Ranked]:
-    return sorted(found.values(), key=lambda one: (-one.score, one.piece.path, one.piece.chunk.lines))
+def in_order(found: Iterable[Ranked]) -> list[Ranked]:
+    """Put pieces in order, the best first; equal ones by path and line."""
+    return sorted(found, key=lambda one: (-one.score, one.piece.path, one.piece.chunk.lines))
 
 
 def _answers(index: Index, asked: Question, side: Side) -> Iterator[tuple[Piece, float, str]]:
     """Give the pieces of a side that answer, with the chance of each and what speaks for it most."""
+    for piece, measures in measure(index, asked, side).items():
+        odds = _NOTHING + sum(_WEIGHTS[name] * value for name, value in measures.items())
+        yield piece, 1 / (1 + math.exp(-odds)), "name" if measures["name"] else "words"
+
+
+def measure(index: Index, asked: Question, side: Side) -> dict[Piece, dict[str, float]]:
+    """Measure what speaks for each piece of a side that may answer; `benchmarks.pack_weights` weighs it."""
     hits = {hit.piece: hit for hit in index.search(asked.words, side, _CANDIDATES[side])}
     clause: dict[Piece, float] = {}
     clause_name: dict[Piece, float] = {}
@@ -99,7 +109,8 @@ def _answers(index: Index, asked: Question, side: Side) -> Iterator[tuple[Piece,
         clause = {piece: hit.score for piece, hit in hits.items()}
         clause_name = {piece: hit.name for piece, hit in hits.items()}
     named = _named(index, asked, side)
-    for piece in named:
+    said = _said(index, asked, side) if side == "code" else {}
+    for piece in (*named, *said):
         hits.setdefault(piece, Hit(piece, 0.0, 0.0, 0.0))
     of_file: dict[str, list[float]] = {}
     for hit in sorted(hits.values(), key=lambda hit: -hit.score):
@@ -114,12 +125,23 @@ def _answers(index: Index, asked: Question, side: Side) -> Iterator[tuple[Piece,
         "file_words": _shares({piece: sum(of_file[piece.path]) for piece in hits}),
         "name": {piece: name for piece, (name, _) in named.items()},
         "dotted": {piece: dotted for piece, (_, dotted) in named.items()},
+        "said": said,
         "file": _files(hits, asked),
         "lines": {piece: math.log1p(len(piece.chunk.lines)) for piece in hits},
     }
-    for piece in hits:
-        odds = _NOTHING + sum(_WEIGHTS[name] * of.get(piece, 0.0) for name, of in measures.items())
-        yield piece, 1 / (1 + math.exp(-odds)), "name" if piece in named else "words"
+    return {piece: {name: of.get(piece, 0.0) for name, of in measures.items()} for piece in hits}
+
+
+def _said(index: Index, asked: Question, side: Side) -> dict[Piece, float]:
+    """Tell how much of what the question quotes stands in a piece as it is; what is rare tells more."""
+    n_pieces = index.count(side)
+    found: dict[Piece, float] = {}
+    for words in asked.spans if n_pieces > 1 else ():
+        pieces = index.saying(words, side, _MOST_SAYING)
+        for piece in pieces:
+            rare = math.log(n_pieces / len(pieces)) / math.log(n_pieces)
+            found[piece] = min(found.get(piece, 0.0) + rare / _ENOUGH_SAID, 1.0)
+    return found
 
 
 def _called(index: Index, seeds: Sequence[Ranked]) -> Iterator[tuple[Piece, float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,8 +16,15 @@ _CODE = re.compile(
     r"|\b((?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*|\w*[a-z0-9]_\w+|_\w+|[a-z]+[A-Z]\w*|[A-Z][a-z]+[A-Z]\w*)\b"
 )
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
-# What an address or the target of a link says is not what is asked.
-_ADDRESS = re.compile(r"https?://\S+|^\.\. _.*$", re.M)
+# What is quoted, in brackets, with hyphens, or written like an identifier may stand in code as it is.
+_SPAN = re.compile(
+    r"`+([^`<>]{3,60})`+|\"([^\"\n]{4,60})\"|(?<!\w)'([^'\n]{4,60})'(?!\w)|\b(\w+(?:-\w+)+)\b"
+    r"|\[([\w./]+)\]|\b(\w*_\w+|[a-z]+[A-Z]\w+|[A-Z][a-z]+[A-Z]\w*)"
+)
+_SHORTEST_SPAN = 4  # letters
+_MOST_SPANS = 80
+# What an address, the target of a link, a person or the number of an issue says is not what is asked.
+_ADDRESS = re.compile(r"https?://\S+|^\.\. _.*$|:(?:user|issue|pr|pull):`[^`]*`", re.M)
 _BULLET = re.compile(r"^\s*(?:[-*•+]|\d+[.)])\s+", re.M)
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _SHORTEST = 3  # words of a clause: less is a heading
@@ -67,6 +75,8 @@ class Question:
         Files and lines, as in tracebacks.
     paths
         Files without a line.
+    spans
+        What may stand in code as it is: its words in their order.
     """
 
     words: tuple[str, ...]
@@ -74,13 +84,14 @@ class Question:
     names: tuple[str, ...]
     places: tuple[tuple[str, int], ...]
     paths: tuple[str, ...]
+    spans: tuple[tuple[str, ...], ...]
 
 
 def read_question(text: str) -> Question:
     """Read what a question points at; a traceback may be part of it."""
     places = [(found["path"].replace("\\", "/"), int(found["line"])) for found in _PLACE.finditer(text)]
     known = [place for place, _ in places]
-    text = _ADDRESS.sub(" ", text)
+    text = _once(_ADDRESS.sub(" ", text))
     paths = [path for path in _PATH.findall(text) if not any(place.endswith(path) for place in known)]
     quoted = [next(filter(None, found)) for found in _CODE.findall(text)]
     clauses = [tuple(dict.fromkeys(parts(clause))) for clause in _clauses(text)]
@@ -93,7 +104,32 @@ def read_question(text: str) -> Question:
         tuple(dict.fromkeys(name for name in names if not any(file.endswith(name) for file in files))),
         tuple(dict.fromkeys(places)),
         tuple(dict.fromkeys(paths)),
+        tuple(dict.fromkeys(_spans(text)))[:_MOST_SPANS],
     )
+
+
+def clauses_of(text: str) -> list[str]:
+    """Give a question's points or paragraphs as they are written; all of it when none has enough words."""
+    text = _once(_ADDRESS.sub(" ", text))
+    return [clause.strip() for clause in _clauses(text) if len(parts(clause)) >= _SHORTEST] or [text]
+
+
+def _once(text: str) -> str:
+    """Keep each line once: what is said below every point is about none of them."""
+    lines = text.splitlines()
+    first = {line.strip(): number for number, line in reversed(list(enumerate(lines)))}
+    return "\n".join(
+        line for number, line in enumerate(lines) if not line.strip() or first[line.strip()] == number
+    )
+
+
+def _spans(text: str) -> Iterator[tuple[str, ...]]:
+    for found in _SPAN.findall(text):
+        whole = next(filter(None, found)).strip("~.!() ").rpartition(":")[2]
+        for span in (whole, whole.rpartition(".")[2]):
+            words = tuple(parts(span))
+            if words and len(span) >= _SHORTEST_SPAN:
+                yield words
 
 
 def _clauses(text: str) -> list[str]:
