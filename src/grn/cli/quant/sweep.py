@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from grn.cli.capped import within_memory
 from grn.cli.output import json_option, write_json
 from grn.cli.quant.options import parse_settings, pick_data, read_rules, run_options
 from grn.cli.quant.tables import check_frame_output, check_output, pick_order, save_frame, top_rows, write_top
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 @click.option("--report", type=click.Path(path_type=Path), help="Write the HTML report, with the verdict.")
 @click.option("--dry-run", is_flag=True, help="Print what would be run and what it takes, and stop.")
 @json_option
+@within_memory
 def sweep(
     file: Path,
     data: str | None,
