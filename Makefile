@@ -83,4 +83,6 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.uv
 	@echo "installing into $(VENV), with what the checks need (once)" >&2
 	@$(INSTALL) --editable '.[dev,peers,samples]'
 	@$(INSTALL) --editable '.[train]' || echo "not installed: the extra train, whose tests are skipped" >&2
+	@pkg-config --exists cairo pangocairo 2>/dev/null && $(INSTALL) --editable '.[film]' \
+	    || echo "not installed: the extra film, whose tests are skipped" >&2
 	@touch $(VENV)/.core $@

@@ -28,7 +28,8 @@ UNUSED = {"adbc_driver_duckdb"}
 
 # Extras that are pinned and documented, and not always installed for the tests: without a card `cuda` can do
 # nothing, and torch's build for cards asks for another compiler than the tests of that extra do.
-FOR_HARDWARE = {"cuda", "train"}
+# `film` is built from source, where the headers of Cairo and Pango are.
+FOR_HARDWARE = {"cuda", "film", "train"}
 
 
 @cache

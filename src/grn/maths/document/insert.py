@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
@@ -13,6 +14,8 @@ import libcst as cst
 from grn.kit.errors import UsageError
 
 Documented: TypeAlias = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+_DEEPEST = 100_000
 
 MODULE = ""
 """The name of the module itself among the names of what it defines."""
@@ -38,10 +41,17 @@ def insert(source: bytes, docstrings: Mapping[str, str]) -> bytes:
     if unknown:
         raise UsageError("the module defines no such name", seen=unknown[0])
     tree = cst.parse_module(source)
+    # Strings side by side nest in LibCST: one frame and more for each line of a long one.
+    usual = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(usual, _DEEPEST))
     try:
         after = tree.visit(_Insert(docstrings, tree)).bytes
     except UnicodeEncodeError as error:
         raise UsageError("the module's encoding cannot hold a docstring", seen=tree.encoding) from error
+    except RecursionError as error:
+        raise UsageError("the module is nested too deeply") from error
+    finally:
+        sys.setrecursionlimit(usual)
     changed = parse(after)
     said = {name: ast.get_docstring(node) for name, node in names_of(changed)}
     if code_of(changed) != code_of(before):
@@ -144,6 +154,10 @@ class _Insert(cst.CSTTransformer):
     ) -> cst.IndentedBlock:
         self.indents.pop()
         return updated_node
+
+    def visit_SimpleStatementLine(self, node: cst.SimpleStatementLine) -> bool:
+        """Nothing that can have a docstring is in a simple statement."""
+        return False
 
     def visit_ClassDef(self, node: cst.ClassDef) -> None:
         self._enter(node.name.value)
