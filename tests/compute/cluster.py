@@ -54,7 +54,9 @@ KillWait=2
 MessageTimeout=2
 EnforcePartLimits=ALL
 GresTypes=gpu
-NodeName={host} NodeAddr=127.0.0.1 Port={slurmd_port} CPUs={cpus} RealMemory=4000 \
+# The node has what is written here, whatever the machine has.
+SlurmdParameters=config_overrides
+NodeName={host} NodeAddr=127.0.0.1 Port={slurmd_port} CPUs=4 RealMemory=32000 \
   Gres=gpu:a100:1 State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=1:00:00 DefMemPerCPU=100 State=UP
 PartitionName=short Nodes=ALL MaxTime=1 DefMemPerCPU=100 State=UP
@@ -126,7 +128,6 @@ class Loopback:
         (self.folder / "slurm.conf").write_text(
             SLURM_CONF.format(
                 host=self.host,
-                cpus=os.cpu_count(),
                 folder=self.folder,
                 ctld_port=self.ports[0],
                 slurmd_port=self.ports[1],

@@ -21,7 +21,7 @@ from grn.compute.submission import submit
 from grn.kit.errors import ClusterError, UsageError
 from tests.compute.cluster import Loopback
 from tests.compute.test_commands import home  # noqa: F401 - a fixture
-from tests.compute.test_runs import read_log, sent, until
+from tests.compute.test_runs import NIGHTLY, read_log, sent, until
 
 Make = Callable[..., Bundle]
 
@@ -64,6 +64,7 @@ def test_what_failed_begins_once_more(
         retry(connection, cluster, run)
 
 
+@pytest.mark.skipif(not NIGHTLY, reason="the whole way of a job twice more")
 def test_what_was_cancelled_begins_once_more(
     connection: Connection, cluster: Cluster, bundle: Make, tmp_path: Path
 ) -> None:
@@ -115,6 +116,8 @@ def test_runs_that_were_fetched_are_removed(
     assert "queued" in capfd.readouterr().err
     assert main(["compute", "attach", run]) == 0
     assert capfd.readouterr().out == "hello\n"
+    if not NIGHTLY:
+        return
     # Whose results' folder is gone was not fetched.
     assert main(["compute", "fetch", run, "--to", "got-2"]) == 0
     (Path("got-2") / "answer").unlink()

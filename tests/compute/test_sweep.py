@@ -90,6 +90,9 @@ def test_a_sweep_there_is_the_sweep_here(
     assert ", 2 tasks, " in err
     (begun,) = recorded(folder / "home-there")
     assert (begun["trials"], begun["outcome"]) == ([], None)
+    early = main(["compute", "fetch", run])
+    assert early == 0 or f"{run} is not done" in capfd.readouterr().err
+    capfd.readouterr()
     wait(run, capfd)
     assert main([*SWEEP, *THERE]) == 0
     out, err = capfd.readouterr()

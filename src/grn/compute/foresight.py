@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from grn.compute.clusters import Cluster
@@ -18,7 +18,7 @@ from grn.fit.card import GIB, Place, cluster_cards, named_card
 from grn.fit.subject import find_subject
 from grn.fit.training import Job as Training
 from grn.fit.tuning import TrainingPlan, plan_training
-from grn.kit.errors import UsageError
+from grn.kit.errors import MissingError, UsageError
 
 BYTES_OF_A_TOKEN = 3
 """Of text: English and code have 3.5 to 4.5 (GPT-2's and Llama 3's vocabularies); fewer make more tokens, and
@@ -31,6 +31,7 @@ LONGEST_MIN, SHORT_MIN = 24 * 60, 60
 """No attempt is longer, for queues rarely take more; and one of an hour is offered beside, for those start
 sooner."""
 _SIGNAL_S = 300
+_LOCK = "requirements.lock"
 
 
 @dataclass(frozen=True)
@@ -118,11 +119,18 @@ def foresee(path: Path, cluster: Cluster, place: Place) -> Foreseen:
             hint="`grn fit MODEL --train` names the cheapest change: a smaller batch, checkpointing, 4 bits",
         )
     own = cluster.environment is None
+    if own and not (path.parent / _LOCK).exists():
+        raise MissingError(
+            "training there needs an environment",
+            seen=f"no {_LOCK} beside {path.name}",
+            hint="write one there (pip freeze, with this package's extra train), or name `environment` in "
+            "clusters.toml",
+        )
     job = Job(
         f"grn compute train {shlex.quote(path.name)} --out $GRN_OUT/run",
         "tune",
         _files(recipe, path),
-        "requirements.lock" if own else None,
+        _LOCK if own else None,
         signal_s=_SIGNAL_S,
         shape=shapes[0][0],
         shapes=tuple(shape for shape, _ in shapes),
@@ -158,16 +166,20 @@ def _shapes(plan: TrainingPlan, gpu_type: str | None, tokens: float, counted: st
     """A shape that ends in one attempt if it can, and one of an hour where that is shorter."""
     speed = plan.tokens_per_s
     assert speed is not None, "every card of the table has its products"
-    run_min = tokens / speed / 60 + STARTING_MIN
-    walltime = min(LONGEST_MIN, math.ceil(MARGIN * tokens / speed / 60) + STARTING_MIN)
+    work_min = tokens / speed / 60
+    longest = min(LONGEST_MIN, math.ceil(MARGIN * work_min) + STARTING_MIN)
     # The host holds the weights while they are read.
     memory = math.ceil(plan.memory.weights / GIB) + 8.0
-    work = f"{counted} / {speed:,.0f} tokens/s + {STARTING_MIN} min = {run_min:,.0f} min"
-    reason = f"{plan.place.name}: {_room(plan)}; {work}"
-    whole = Shape(None, 1, gpu_type, 4, memory, walltime, run_min)
-    if walltime <= 2 * SHORT_MIN:
-        return [(whole, reason)]
-    return [(whole, reason), (replace(whole, walltime_min=SHORT_MIN), reason)]
+    found = []
+    for walltime in (longest, SHORT_MIN) if longest > 2 * SHORT_MIN else (longest,):
+        # An attempt that is not the last gives up what a checkpoint takes, see grn.compute.ranking.
+        each_min = walltime - STARTING_MIN - _SIGNAL_S / 60 - 1
+        starts = 1 if work_min + STARTING_MIN <= walltime else math.ceil(work_min / each_min)
+        run_min = work_min + starts * STARTING_MIN
+        work = f"{counted} / {speed:,.0f} tokens/s + {starts} × {STARTING_MIN} min = {run_min:,.0f} min"
+        shape = Shape(None, 1, gpu_type, 4, memory, walltime, run_min)
+        found.append((shape, f"{plan.place.name}: {_room(plan)}; {work}"))
+    return found
 
 
 def _here(plan: TrainingPlan, tokens: float, counted: str) -> Here:

@@ -107,6 +107,18 @@ def test_shards_merge_to_the_bytes_and_trials_of_a_local_sweep(strategy: AnyStra
         assert (outcome.outputs["where"], outcome.outputs["engine"]) == ("loop/x", "reference")
 
 
+def test_what_was_begun_for_a_cluster_is_finished_here(tmp_path: Path) -> None:
+    """The same sweep without a cluster goes on in its folder and run; what comes later changes nothing."""
+    made, there = Shards(tmp_path, SIGNALS), tmp_path / "there"
+    with Ledger.open(tmp_path / "ledger") as book:
+        run = begin_stream(made.planned, there, book)
+        assert grn.stream_sweep(SIGNALS, two_walks(60), there, ledger=book, **OPTIONS).run == run
+        expected = bytes_of(there)
+        merge_stream(there, made.take, where="loop/x", ledger=book)
+        assert bytes_of(there) == expected
+        assert len(book.invocations(5)) == 1
+
+
 @given(tasks=st.integers(1, 60), chunks=st.integers(1, 1000))
 def test_every_chunk_is_of_one_task(tasks: int, chunks: int) -> None:
     """In order, and none has two more than another."""

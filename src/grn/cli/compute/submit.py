@@ -56,9 +56,21 @@ def submit(job: Path, cluster: str | None, dry_run: bool, as_json: bool) -> int:
         tell(f"known: job {submitted.job_id} of {where} has it, {submitted.state}; nothing was sent")
     else:
         tell(f"queued: job {submitted.job_id} of {where}, {submitted.forecasts[0].shape.describe()}")
+    _compare(submitted, foreseen)
     over = submitted.state in ("failed", "lost", "cancelled")
     tell(f"next: grn compute {'retry' if over else 'attach'} {submitted.run}")
     return ExitCode.DONE
+
+
+def _compare(submitted: Submitted, foreseen: Foreseen | None) -> None:
+    """Say so where a run would be done here before it is done there."""
+    there_s = submitted.forecasts[0].end_s if submitted.forecasts else None
+    here_s = foreseen.here.end_s if foreseen is not None else None
+    if foreseen is not None and there_s is not None and here_s is not None and here_s < there_s:
+        tell(
+            f"note: on {foreseen.here.place} it would be done in {duration_text(here_s)}, there in "
+            f"{duration_text(there_s)}"
+        )
 
 
 def _foresee(path: Path, cluster: str | None) -> Foreseen | None:

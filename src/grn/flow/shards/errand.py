@@ -153,6 +153,13 @@ def bring(
 
     @cache
     def fetched() -> Path:
+        if run.state != "done":
+            again = "grn compute retry" if run.is_over else "grn compute jobs"
+            raise UsageError(
+                f"{run.name} is not done",
+                seen=run.state,
+                hint=f"{again} {run.name}; or compute it here: the same command without --on",
+            )
         # Verified when it appeared: one that is there is whole.
         if not pieces.exists():
             fetch(connection, cluster, run, pieces)
