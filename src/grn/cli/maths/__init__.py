@@ -21,6 +21,7 @@ from grn.cli.lazy import LazyCommand, LazyGroup
         "document": LazyCommand(
             "grn.cli.maths.document:document", "Propose docstrings of a module and insert those that hold"
         ),
+        "verify": LazyCommand("grn.cli.maths.verify:verify", "Verify the contracts of a module"),
         "film": LazyCommand("grn.cli.maths.film:film", "Render a film of a derivation from a storyboard"),
         "trace": LazyCommand("grn.cli.maths.trace:trace", "Show the chain of each function"),
         "read": LazyCommand("grn.cli.maths.read:read", "Show how a formula is read"),

@@ -110,7 +110,7 @@ def _proposals(
     trace: dict[str, Any] = {}
     if document is not None or trace_path(module).exists():
         trace = read_trace(module)
-        derivation = _derivation(module, document, trace)
+        derivation = find_derivation(module, document, trace)
     elif not files and model is None:
         hint = "--proposals FILE, --model NAME, or a module that grn maths implement wrote"
         raise UsageError("nobody proposes a docstring", seen=str(module), hint=hint)
@@ -121,7 +121,14 @@ def _proposals(
     return found, derivation
 
 
-def _derivation(module: Path, document: Path | None, trace: dict[str, Any]) -> Derivation:
+def find_derivation(module: Path, document: Path | None, trace: dict[str, Any]) -> Derivation:
+    """The derivation that a module was written from.
+
+    Raises
+    ------
+    UsageError
+        It has changed since, or a step is refuted.
+    """
     from grn.cli.maths.checking import read_checked
     from grn.kit.files import sha256_hex
 

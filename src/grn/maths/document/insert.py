@@ -40,7 +40,10 @@ def insert(source: bytes, docstrings: Mapping[str, str]) -> bytes:
     unknown = sorted(set(docstrings) - {name for name, _ in names_of(before)})
     if unknown:
         raise UsageError("the module defines no such name", seen=unknown[0])
-    tree = cst.parse_module(source)
+    try:
+        tree = cst.parse_module(source)
+    except cst.ParserSyntaxError as error:  # numbers that touch a keyword: `1if x else 2`
+        raise UsageError("LibCST cannot read the module", seen=error.message) from error
     # Strings side by side nest in LibCST: one frame and more for each line of a long one.
     usual = sys.getrecursionlimit()
     sys.setrecursionlimit(max(usual, _DEEPEST))

@@ -1,0 +1,1 @@
+"""Contracts of modules: what is proved, what was searched, what failed and where."""
