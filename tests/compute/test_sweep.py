@@ -110,9 +110,15 @@ def test_a_sweep_there_is_the_sweep_here(
     assert capfd.readouterr().out == f"{folder / 'there'}\n"
     (again,) = recorded(folder / "home-there")
     assert again["trials"] == here["trials"]
-    # Nothing of the way is left but notes.
     kept = {path.suffix for path in (folder / "home-there" / "compute" / "loop").iterdir()}
     assert kept == {".json", ".sweep", ".fetched"}
+    # Once it is home it may be removed there: it is not computed again.
+    assert main(["compute", "clean", run, "--yes"]) == 0
+    capfd.readouterr()
+    assert main([*SWEEP, *THERE]) == 0
+    assert capfd.readouterr().out == shown
+    assert main(["compute", "jobs", run, "--json"]) == 0
+    assert json.loads(capfd.readouterr().out) == []
 
 
 def test_what_cannot_be_sent_is_not_begun(

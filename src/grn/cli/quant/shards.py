@@ -37,6 +37,9 @@ def sweep_there(
     if folder is None:
         raise UsageError("a sweep on a cluster comes home into a folder", hint="add --to FOLDER")
     planned = plan_stream(strategy, data, command="quant sweep", **options)
+    home = None if dry_run else _find_home(planned, folder)
+    if home is not None:
+        return ExitCode.DONE, home
     connection, settings = connect_to(cluster)
     if dry_run:
         shape = {"tasks": tasks or _MOST_TASKS, "cpus": cpus, "walltime_min": walltime_min}
@@ -60,6 +63,16 @@ def sweep_there(
         return ExitCode.NO, None
     tell(f"next: grn compute jobs {run.name}; when it is done the same command brings it home")
     return ExitCode.DONE, None
+
+
+def _find_home(planned: Planned, folder: Path) -> StreamResult | None:
+    """The sweep, if it has come home: then no cluster is asked, and it may have been removed there."""
+    from grn.quant.stream.result import open_sweep
+
+    if not (folder / "manifest.json").exists():
+        return None
+    found = open_sweep(folder)
+    return found if found.complete and found.result_key == planned.manifest()["key"] else None
 
 
 def _tell_plan(planned: Planned, bundle: Bundle, found: Forecast, *, as_json: bool) -> int:
