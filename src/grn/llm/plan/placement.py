@@ -61,8 +61,10 @@ class Placement:
             return f"no marks: {best:.0%} of such prompts are expected back, too few for what writing costs"
         used = decision.served.usage
         written = used.cache_write_5m + used.cache_write_1h
-        where = " and ".join(f"{self._name(place)} ({life})" for place, life in decision.marks)
-        odds = decision.odds[decision.marks[-1][0]]
+        where = ", ".join(f"{self._name(place)} ({life})" for place, life in decision.marks)
+        ends = [0, *(prompt.ends[place] for place, _ in decision.marks)]
+        most = max(range(len(decision.marks)), key=lambda number: ends[number + 1] - ends[number])
+        odds = decision.odds[decision.marks[most][0]]  # of the mark that stands for most of it
         return (
             f"about {used.cache_read:,} tokens read, {written:,} written, to the end of {where}; "
             f"{usd_short(decision.served.cost_pusd)} instead of {usd_short(decision.uncached_pusd)}; "
