@@ -80,6 +80,19 @@ def test_marks_stand_where_they_are_planned(server: Server, caller: Make, tmp_pa
     assert said[0].startswith("cache: about 0 tokens read, 8,0")
     assert "cache: about 8,000 tokens read" in said[1]
     assert "the end of the material (5m)" in said[1]
+    # This double keeps nothing, and says so in its count.
+    assert said[2] == "cache: nothing was read, though about 8,000 tokens should have been kept"
+
+
+def test_what_is_read_as_planned_needs_no_word(
+    server: Server, caller: Make, tmp_path: Path, said: Said
+) -> None:
+    """One line a call where the provider's count agrees."""
+    make = partial(caller, place=placing(tmp_path))
+    list(make().stream(about("who?")))
+    server.answers = [anthropic_stream(["x"], first={"input_tokens": 5, "cache_read_input_tokens": 8400})]
+    list(make().stream(about("when?")))
+    assert [line[:12] for line in said] == ["cache: about", "cache: about"]
 
 
 def test_every_level_can_be_marked() -> None:

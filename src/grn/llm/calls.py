@@ -133,6 +133,7 @@ class Caller:
         self._random = random
         self._policy = Policy() if policy is None else policy
         self._place = place
+        self._awaited = 0  # tokens that the plan of the call that runs expects to be read
         self._book: Book | None = None
         self._catalogue: Catalogue | None = None
         self._providers: dict[str, Provider] = {}
@@ -307,6 +308,7 @@ class Caller:
             self._notify(f"what this call teaches of the cache is not kept: {error.what}")
             placement = self._place(ask, model, sending=False)
         self._notify(f"cache: {placement.words()}")
+        self._awaited = placement.decision.served.usage.cache_read
         return replace(ask, marks=placement.marks)
 
     def _attempts(self, ask: Ask, model: Model, server: Provider, run: Run) -> Iterator[Event]:
@@ -333,6 +335,9 @@ class Caller:
         bill = run.bill(self.catalogue)
         if bill.note and bill.how == "reported":
             self._notify(bill.note)
+        awaited, self._awaited = self._awaited, 0
+        if awaited and bill.how == "reported" and not bill.usage.cache_read:
+            self._notify(f"cache: nothing was read, though about {awaited:,} tokens should have been kept")
         try:
             if run.finished is not None and self._tape is not None:
                 record = Record(

@@ -147,6 +147,17 @@ def test_sources_come_and_go(tmp_path: Path) -> None:
         pass
 
 
+def test_a_binary_file_is_told_of_where_it_was_named(tmp_path: Path) -> None:
+    """Among the files of a folder nobody meant it; by its own name somebody did."""
+    (tmp_path / "x.dat").write_bytes(b"\0\1\2")
+    with open_index("docs", tmp_path / "indexes") as index:
+        index.add(tmp_path)
+        assert follow(index).faults == ()
+    with open_index("one", tmp_path / "indexes") as index:
+        index.add(tmp_path / "x.dat")
+        assert follow(index).faults == ((str(tmp_path / "x.dat"), "binary"),)
+
+
 def test_words_without_a_passage_are_nobody_s(tmp_path: Path) -> None:
     """What another version took apart differently stays behind in the index of words, and is never shown."""
     (tmp_path / "a.md").write_text("alpha")

@@ -60,6 +60,7 @@ def follow(index: Index, tell: Callable[[int, int], None] = lambda _done, _all: 
     known = {path: (n_bytes, mtime_ns) for path, n_bytes, mtime_ns in rows}
     seen: dict[str, tuple[int, int]] = {}
     names: dict[str, str] = {}
+    named = {os.fspath(source) for source in index.sources()}
     away: list[tuple[str, str]] = []
     for source in index.sources():
         if not source.exists():
@@ -77,7 +78,7 @@ def follow(index: Index, tell: Callable[[int, int], None] = lambda _done, _all: 
             _forget(connection, path)
     for done, path in enumerate(changed):
         tell(done, len(changed))
-        _read(connection, path, names[path], *seen[path])
+        _read(connection, path, names[path], *seen[path], asked_for=path in named)
     if changed or gone:
         with writing(connection):
             connection.execute("DELETE FROM vectors WHERE content NOT IN (SELECT content FROM passages)")
@@ -88,7 +89,9 @@ def follow(index: Index, tell: Callable[[int, int], None] = lambda _done, _all: 
     return Followed(len(changed), len(gone), faults, fresh)
 
 
-def _read(connection: sqlite3.Connection, path: str, name: str, n_bytes: int, mtime_ns: int) -> None:
+def _read(
+    connection: sqlite3.Connection, path: str, name: str, n_bytes: int, mtime_ns: int, *, asked_for: bool
+) -> None:
     head, fault = "", None
     passages: list[Passage] = []
     suffix = Path(path).suffix.lower()
@@ -105,7 +108,9 @@ def _read(connection: sqlite3.Connection, path: str, name: str, n_bytes: int, mt
         fault = str(error)
     with writing(connection):
         _forget(connection, path)
-        row = (path, n_bytes, mtime_ns, head, None if fault == "binary" else fault)
+        if fault == "binary" and not asked_for:
+            fault = None  # a folder has many such files, and nobody meant them
+        row = (path, n_bytes, mtime_ns, head, fault)
         connection.execute("INSERT INTO files VALUES (?, ?, ?, ?, ?)", row)
         for passage in passages:
             _insert(connection, path, name, passage)
