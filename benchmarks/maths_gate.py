@@ -117,7 +117,8 @@ def _totals(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Both tools over all documents; survivors by whether a reason is known why no test can tell them."""
     total: dict[str, Any] = {"mutmut": MUTMUT, "pynguin": f"{PYNGUIN}, {SEARCH_S} s a module"}
     for tool in ("mutmut", "pynguin"):
-        made, killed = (sum(row[tool][key] for row in rows) for key in ("mutants", "killed"))
+        made = sum(row["mutmut"]["mutants"] for row in rows)  # where there is no suite nothing is killed
+        killed = sum(row[tool]["killed"] for row in rows)
         total |= {f"{tool}_mutants": made, f"{tool}_killed": killed, f"{tool}_score": round(killed / made, 3)}
     left = [survivor for row in rows for survivor in row["mutmut"]["survivors"]]
     total["equivalent"] = sum(bool(survivor["reason"]) for survivor in left)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import ast
 import os
 import re
+import resource
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
@@ -18,8 +20,8 @@ from typing import Any
 
 MUTMUT, PYNGUIN = "mutmut==3.8.1", "pynguin==0.48.0"
 BESIDE = ("mpmath==1.3.0", "numpy==2.4.6", "pytest", "scipy==1.17.1")
-SEARCH_S = 60
-"""What Pynguin may search for in one module, seconds; its authors' experiments take 600."""
+SEARCH_S, ENDED_S = 30, 180
+"""What Pynguin may search for in one module, and when it is ended, seconds; its authors give it 600."""
 
 KILLED = ("killed", "timeout", "suspicious", "segfault")
 
@@ -43,8 +45,8 @@ def make_environment(folder: Path, package: str) -> Path:
     return python
 
 
-def run_mutmut(module: Path, suite: Path, place: Path, python: Path) -> dict[str, Any]:
-    """Let mutmut run a suite: how many it makes, how many are killed, and those that are not."""
+def run_mutmut(module: Path, suite: Path, place: Path, python: Path, *, shown: bool = True) -> dict[str, Any]:
+    """Let mutmut run a suite: how many it makes, how many are killed, and what those are that are not."""
     shutil.rmtree(place, ignore_errors=True)
     (place / "tests").mkdir(parents=True)
     (place / "src").mkdir()  # mutmut wants sources below a folder of their own
@@ -62,11 +64,10 @@ def run_mutmut(module: Path, suite: Path, place: Path, python: Path) -> dict[str
     outcomes = dict(re.findall(r"^\s*(\S+): ([a-z ]+)$", mutmut("results", "--all", "true"), re.MULTILINE))
     left = [name for name, outcome in outcomes.items() if outcome.strip() not in KILLED]
     source = module.read_text(encoding="utf-8")
-    return {
-        "mutants": len(outcomes),
-        "killed": len(outcomes) - len(left),
-        "survivors": [asdict(_survivor(name, mutmut("show", name), source)) for name in left],
-    }
+    found: dict[str, Any] = {"mutants": len(outcomes), "killed": len(outcomes) - len(left)}
+    if shown:
+        found["survivors"] = [asdict(_survivor(name, mutmut("show", name), source)) for name in left]
+    return found
 
 
 def _survivor(name: str, shown: str, source: str) -> Survivor:
@@ -113,13 +114,23 @@ def run_pynguin(module: Path, place: Path, pynguin: Path, mutmut: Path) -> dict[
     command = [
         *(pynguin.with_name("pynguin"), "--project-path", place, "--module-name", module.stem),
         *("--output-path", place / "suite", "--seed", "1", "--maximum-search-time", str(SEARCH_S)),
+        # Every assertion is kept: the default takes minutes to find those that kill nothing.
+        *("--assertion-generation", "SIMPLE"),
     ]
-    subprocess.run(
-        command, cwd=place, env=environment, capture_output=True, check=False, timeout=SEARCH_S * 10
+    told, before = subprocess.DEVNULL, resource.getrusage(resource.RUSAGE_CHILDREN)
+    ran = subprocess.Popen(
+        command, cwd=place, env=environment, stdout=told, stderr=told, start_new_session=True
     )
+    try:
+        ran.wait(ENDED_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(ran.pid, signal.SIGKILL)
+        ran.wait()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = round(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime, 1)
     suite = place / "suite" / f"test_{module.stem}.py"
     if not suite.exists():
-        return {"mutants": 0, "killed": 0, "tests": 0}
-    found = run_mutmut(module, suite, place / "mutmut", mutmut)
+        return {"mutants": 0, "killed": 0, "tests": 0, "cpu_s": cpu_s, "ended": "without a suite"}
+    found = run_mutmut(module, suite, place / "mutmut", mutmut, shown=False)
     tests = sum(line.startswith("def test_") for line in suite.read_text(encoding="utf-8").splitlines())
-    return {"mutants": found["mutants"], "killed": found["killed"], "tests": tests}
+    return {**found, "tests": tests, "cpu_s": cpu_s}

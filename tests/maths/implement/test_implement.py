@@ -46,9 +46,12 @@ RULES = {
 }  # fmt: skip
 
 
+POINTS = 192 if os.environ.get("GRN_NIGHTLY") else 64
+
+
 @pytest.fixture(scope="module")
 def catalogue() -> Implemented:
-    return implement(derive(CATALOGUE))
+    return implement(derive(CATALOGUE), points=POINTS)
 
 
 def loaded(made: Implemented) -> dict[str, Any]:
@@ -91,7 +94,7 @@ def test_functions_take_arrays_and_numbers(catalogue: Implemented) -> None:
 
 def test_files_are_the_same_again(catalogue: Implemented) -> None:
     """Module, properties and picture of the same document have the same bytes."""
-    again = implement(derive(CATALOGUE))
+    again = implement(derive(CATALOGUE), points=POINTS)
     assert module_source(again) == module_source(catalogue)
     assert properties_source(again, "made") == properties_source(catalogue, "made")
     assert draw_panels(again.panels) == draw_panels(catalogue.panels)

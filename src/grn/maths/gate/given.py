@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from grn.maths.deciders.ladder import decide
 from grn.maths.implement.accuracy import draw_points
 from grn.maths.implement.function import Function
-from grn.maths.implement.given import draw_given, function_for, has_arrays, plain
+from grn.maths.implement.given import draw_given, function_for, plain
 from grn.maths.implement.module import Implemented
 from grn.maths.implement.results import Derivation, identifier
 from grn.maths.plain import print_tree
@@ -23,8 +23,8 @@ Order = tuple[int, Function, Tree, str]
 _SAID = {"Succ": "positive definite", "SuccEq": "positive semidefinite"}
 
 
-def write_given(derivation: Derivation, keys: Sequence[str]) -> list[str]:
-    """Lines that give a value to each argument: arrays, numbers beside them, functions.
+def write_given(derivation: Derivation, keys: Sequence[str], of_arrays: bool) -> list[str]:
+    """Lines that give a value to each argument: functions, arrays and single numbers, or several numbers.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def write_given(derivation: Derivation, keys: Sequence[str]) -> list[str]:
         for key in keys
         if key in derivation.callables
     ]
-    if not has_arrays(derivation, keys):
+    if not of_arrays:
         rows = draw_points(derivation, numbers, POINTS, mild=True)
         return lines + [
             f"{identifier(k)} = np.array({row.tolist()})" for k, row in zip(numbers, rows, strict=True)

@@ -16,7 +16,7 @@ from grn.maths.implement.accuracy import Floats, draw_points, evaluate
 from grn.maths.implement.arrays import emitter_for
 from grn.maths.implement.emit import Emitter, Limits, Refer, dotted, written
 from grn.maths.implement.function import Function
-from grn.maths.implement.given import function_for, has_arrays, plain
+from grn.maths.implement.given import function_for, plain
 from grn.maths.implement.module import Implemented, originals_source
 from grn.maths.implement.results import equations, free_keys, identifier
 from grn.maths.plain import print_tree
@@ -64,7 +64,7 @@ def propose(made: Implemented, module: str, room: dict[str, Any]) -> Iterator[Pr
     yield from _relations(made, module)
     yield from _orders(made, module)
     for function in made.functions:
-        if function.arguments and _takes_numbers(made, function.arguments):
+        if function.arguments and _takes_numbers(made, function):
             yield from _symmetries(made, function, module, room)
             yield from _order(made, function, module, room)
     for function in made.functions:
@@ -73,10 +73,10 @@ def propose(made: Implemented, module: str, room: dict[str, Any]) -> Iterator[Pr
             yield from _values(made, function, module)
 
 
-def _takes_numbers(made: Implemented, arguments: Sequence[str]) -> bool:
-    """Whether nothing else than numbers is asked for."""
-    numbers = plain(made.derivation, arguments)
-    return numbers == tuple(arguments) and not has_arrays(made.derivation, arguments)
+def _takes_numbers(made: Implemented, function: Function) -> bool:
+    """Whether nothing else than numbers is asked for and computed with."""
+    numbers = plain(made.derivation, function.arguments)
+    return numbers == function.arguments and not made.derivation.is_of_arrays(function.key)
 
 
 # --- steps of the document
@@ -102,7 +102,8 @@ def _relations(made: Implemented, module: str) -> Iterator[Proposal]:
             try:
                 emitter = emitter_for(made.derivation, tuple(keys), False, refer, _limits(keys, made, refer))
                 sides = [written(emitter.expression(side)) for side in (left, right)]
-                points = _points(made, keys)
+                of_arrays = any(made.derivation.is_of_arrays(k) for s in (left, right) for k in free_keys(s))
+                points = _points(made, keys, of_arrays)
             except BeyondError:
                 continue
             body = [*points, f"left = {sides[0]}", f"right = {sides[1]}"]
@@ -136,7 +137,7 @@ def _orders(made: Implemented, module: str) -> Iterator[Proposal]:
     """Matrices that were proved to be symmetric or definite, in the document or here."""
     for step, function, left, says in (*claims_of_order(made), *orders_of(made)):
         name = f"test_{function.name}_is_{says.replace(' ', '_')}"
-        points = write_given(made.derivation, function.arguments)
+        points = write_given(made.derivation, function.arguments, of_arrays=True)
         value = f"value = subject.{function.name}({', '.join(map(identifier, function.arguments))})"
         body = [*points, value, *_HOLDS[says]]
         told = f"{'Step ' + str(step) + ': ' if step else ''}{print_tree(left)} is {says}."
@@ -331,7 +332,7 @@ def _numbers(made: Implemented, function: Function, module: str) -> Iterator[Pro
     listed = ", ".join(a if a in functions else f"{a}.tolist()" for a in arguments)
     single = ", ".join(a if a in functions else f"{a}.astype(np.float32)" for a in arguments)
     body = [
-        *_points(made, function.arguments),
+        *_points(made, function.arguments, made.derivation.is_of_arrays(function.key)),
         f"double = subject.{function.name}({', '.join(arguments)})",
         f"assert np.array_equal(subject.{function.name}({listed}), double)",
         f"single = subject.{function.name}({single})",
@@ -348,7 +349,8 @@ def _values(made: Implemented, function: Function, module: str) -> Iterator[Prop
     used = [f.key for f in made.functions if f.key in _used(made, function.key)]
     passed = ", ".join(map(identifier, function.arguments))
     numbers = [identifier(key) for key in plain(derivation, function.arguments)]
-    if has_arrays(derivation, function.arguments):
+    of_arrays = derivation.is_of_arrays(function.key)
+    if of_arrays:
         exact = values_of_arrays(function, derivation)
     else:
         functions = derivation.callables
@@ -366,12 +368,12 @@ def _values(made: Implemented, function: Function, module: str) -> Iterator[Prop
             f"    exact = [float(original_{function.name}{asked}",
         ]
     body = [
-        *_points(made, function.arguments),
+        *_points(made, function.arguments, of_arrays),
         "with mp.workdps(30):",
         *exact,
         f"np.testing.assert_allclose(subject.{function.name}({passed}), exact, rtol=1e-10, atol=1e-14)",
     ]
-    count = "drawn arrays" if has_arrays(derivation, function.arguments) else f"{POINTS} points"
+    count = "drawn arguments" if of_arrays else f"{POINTS} points"
     told = f"Step {function.form.step.number}: {function.key} at {count}."
     helpers = [originals_source(made, used).replace(": Any", "").replace(" -> Any", "")]
     source = _module(module, name, told, body, helpers, "from mpmath import mp")
@@ -391,9 +393,9 @@ def _used(made: Implemented, key: str) -> set[str]:
 # --- writing
 
 
-def _points(made: Implemented, keys: Sequence[str]) -> list[str]:
-    if not _takes_numbers(made, keys):
-        return write_given(made.derivation, keys)
+def _points(made: Implemented, keys: Sequence[str], of_arrays: bool = False) -> list[str]:
+    if of_arrays or plain(made.derivation, keys) != tuple(keys):
+        return write_given(made.derivation, keys, of_arrays)
     drawn: Floats = draw_points(made.derivation, keys, POINTS, mild=True)
     return [f"{identifier(key)} = np.array({row.tolist()})" for key, row in zip(keys, drawn, strict=True)]
 

@@ -22,7 +22,7 @@ from grn.maths.implement.accuracy import (
 from grn.maths.implement.arrays import emitter_for
 from grn.maths.implement.bounded import bounded
 from grn.maths.implement.function import Function, Namer, write_function, write_original
-from grn.maths.implement.given import bind_functions, has_arrays, measure_arrays, plain
+from grn.maths.implement.given import bind_functions, measure_arrays, plain
 from grn.maths.implement.module import Implemented
 from grn.maths.implement.plot import Panel, leading_argument
 from grn.maths.implement.results import Derivation, free_keys, identifier
@@ -162,13 +162,13 @@ def _measured(
     arguments = plain(derivation, function.arguments)
     bound = partial(bind_functions, derivation=derivation, arguments=function.arguments)
     original = bound(digits[f"original_{function.name}"], exact=True)
-    if has_arrays(derivation, arguments):
+    if derivation.is_of_arrays(function.key):
         room = dict(floats)
         run_source(write_function(function, derivation, called, docstring=False), room)
         computed = bound(room[function.name], exact=False)
         at_errors, at = bounded(partial(measure_arrays, computed, original, derivation, arguments))
         function.naive_error = function.error = float(at_errors.max())
-        first = next(key for key in arguments if derivation.is_array(key))
+        first = next((key for key in arguments if derivation.is_array(key)), arguments[0])
         return [Panel(function.name, first, at, None, at_errors)]
     taken = bounded(partial(sample, derivation, arguments, original, points))
     if not taken.exact:

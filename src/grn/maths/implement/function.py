@@ -183,7 +183,7 @@ def _returned(function: Function, derivation: Derivation) -> str:
     size = derivation.sizes.known.get(function.key, NUMBER)
     if size != NUMBER:
         return f"Of shape {shape(size)}."
-    if any(derivation.is_array(key) for key in function.arguments):
+    if derivation.is_of_arrays(function.key):
         return "A number."
     return "Of the shape that the arguments broadcast to."
 

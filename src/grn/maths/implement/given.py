@@ -140,7 +140,7 @@ def measure_arrays(
     derivation: Derivation,
     arguments: Sequence[str],
 ) -> tuple[Floats, Floats]:
-    """Errors in units at drawn arguments, and the size of the first array among them, both (samples,).
+    """Errors in units at drawn arguments, and the size of the first array or number of them, (samples,).
 
     The error is that of the worst entry, its unit what rounding does to the largest: ``u max |X|`` and the
     changes when the entries of one argument move by ``u``.
@@ -158,7 +158,7 @@ def measure_arrays(
         with mpmath.workdps(DIGITS):
             gaps = [abs(mpmath.mpf(float(x)) - e) for x, e in zip(value, exact, strict=True)]
             errors.append(float(max(gaps) / unit) if np.isfinite(value).all() else float("inf"))
-        sizes.append(float(np.abs(next(x for x in at if np.ndim(x))).max()))
+        sizes.append(float(np.abs(next((x for x in at if np.ndim(x)), at[0])).max()))
     if not errors:
         raise BeyondError("nowhere in its domain has it a value that float64 holds")
     return np.array(errors), np.array(sizes)

@@ -7,7 +7,7 @@ import math
 from grn.maths.deciders.domain import Range
 from grn.maths.implement.accuracy import DIGITS, FAR, LARGEST, NEAR, SMALLEST, tie_sources
 from grn.maths.implement.function import Function
-from grn.maths.implement.given import function_for, has_arrays, kind_of, plain, shape_of
+from grn.maths.implement.given import function_for, kind_of, plain, shape_of
 from grn.maths.implement.module import Implemented, originals_source
 from grn.maths.implement.results import Derivation, identifier
 
@@ -28,7 +28,7 @@ def properties_source(made: Implemented, module: str) -> str:
         near=NEAR,
     )
     parts = [head, originals_source(made), _HOLD]
-    if any(has_arrays(made.derivation, function.arguments) for function in held):
+    if any(made.derivation.is_of_arrays(function.key) for function in held):
         parts.append(_HOLD_ARRAYS)
     parts += [_property(function, made.derivation) for function in held]
     drawn = "".join(parts)
@@ -48,7 +48,7 @@ def _property(function: Function, derivation: Derivation) -> str:
         drawn = [
             f"    {name}={_strategy_of(key, derivation)}," for name, key in zip(names, arguments, strict=True)
         ]
-        slow = ", max_examples=20" if has_arrays(derivation, arguments) else ""
+        slow = ", max_examples=20" if derivation.is_of_arrays(function.key) else ""
         lines += [f"@settings(deadline=None, derandomize=True{slow})", "@given(", *drawn, ")"]
     kinds = ["Array" if derivation.is_array(key) else "float" for key in arguments]
     takes = ", ".join(f"{name}: {kind}" for name, kind in zip(names, kinds, strict=True))
@@ -57,7 +57,7 @@ def _property(function: Function, derivation: Derivation) -> str:
     lines.append(f'    """Step {step}: within {factor} units of the formula at {DIGITS} digits."""')
     lines += [f"    assume({tie})" for tie in tie_sources(derivation, function.arguments)]
     listed = f"({names[0]},)" if len(names) == 1 else f"({', '.join(names)})"
-    hold = "hold_arrays_to" if has_arrays(derivation, function.arguments) else "hold_to"
+    hold = "hold_arrays_to" if derivation.is_of_arrays(function.key) else "hold_to"
     both = [_called(function, derivation, exact) for exact in (False, True)]
     lines.append(f"    {hold}({both[0]}, {both[1]}, {listed}, {factor})")
     return "\n".join(lines)

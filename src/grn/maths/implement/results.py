@@ -81,6 +81,15 @@ class Derivation:
         """Whether a name is a matrix, a row or a column."""
         return self.sizes.known.get(key, NUMBER) != NUMBER
 
+    def is_of_arrays(self, key: str, seen: frozenset[str] = frozenset()) -> bool:
+        """Whether a result takes, is, or is computed from arrays: its numbers are then single ones."""
+        if self.is_array(key) or key in seen:
+            return self.is_array(key)
+        if key not in self.results:
+            return False
+        used = free_keys(self.results[key].forms[0].tree)
+        return any(self.is_of_arrays(name, seen | {key}) for name in used)
+
     def is_told_by_others(self, key: str) -> bool:
         """Whether a name needs no value of its own: the identity, and sizes that matrices have."""
         return is_identity(Name(key), self.symbols) or any(key in size for size in self.sizes.known.values())
