@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from grn.compute.following import follow
 from grn.compute.job import Shape
 from grn.compute.results import fetch
 from grn.compute.runs import Run, cancel, find_run, look_up
-from grn.compute.submission import consider, submit
+from grn.compute.submission import Submitted, consider, submit
 from grn.kit.errors import ClusterError, MissingError, UsageError
 from tests.compute.cluster import Loopback
 
@@ -88,12 +88,29 @@ def test_submitting_twice_is_a_no_op(connection: Connection, cluster: Cluster, b
     with ThreadPoolExecutor(3) as pool:
         answers = list(pool.map(lambda _: submit(connection, cluster, made), range(3)))
     assert len({answer.job_id for answer in answers}) == 1
-    assert sorted(answer.known for answer in answers)[1:] == [True, True] or NIGHTLY
+    assert sorted(answer.known for answer in answers)[1:] == [True, True]
     note = Path(cluster.folder) / "runs" / made.run / "job_id"
     note.unlink()
     assert submit(connection, cluster, made).job_id == answers[0].job_id
     assert note.read_text().strip() == answers[0].job_id
     assert cancel(connection, cluster, find_run(connection, cluster, made.run))
+
+
+def test_who_comes_second_is_told_of_the_first(
+    connection: Connection, cluster: Cluster, bundle: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another machine queues the same run while its files are copied: no error, one job."""
+    made, push, first = bundle("true"), Connection.push, list[Submitted]()
+
+    def overtaken(self: Connection, source: Path, files: Iterable[str], target: str) -> None:
+        """Beaten by a whole submission, what was being copied is gone."""
+        monkeypatch.setattr(Connection, "push", push)
+        first.append(submit(connection, cluster, made))
+        raise ClusterError("rsync failed")
+
+    monkeypatch.setattr(Connection, "push", overtaken)
+    second = submit(connection, cluster, made)
+    assert (second.known, second.job_id) == (True, first[0].job_id)
 
 
 def test_a_log_is_the_same_bytes_however_often_the_connection_breaks(

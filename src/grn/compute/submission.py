@@ -14,7 +14,7 @@ from grn.compute.job import Job
 from grn.compute.preflight import Look, look, require_room, size_text
 from grn.compute.ranking import Forecast, forecast
 from grn.compute.runs import State, look_up
-from grn.compute.scheduler import find_scheduler
+from grn.compute.scheduler import Scheduler, find_scheduler
 from grn.compute.script import write_script
 from grn.compute.slurm import queue_name
 from grn.kit.canonical import canonical_json
@@ -67,12 +67,34 @@ def submit(
         See :mod:`grn.compute.preflight`; nothing is queued then.  What was copied is not sent again.
     """
     scheduler = find_scheduler(cluster.scheduler)
-    known = [run for run in look_up(connection, cluster, [bundle.run]) if run.job_id is not None]
-    if known:
-        return Submitted(bundle.run, known[0].job_id or "", True, known[0].state)
+    known = _find_known(connection, cluster, bundle)
+    if known is not None:
+        return known
     job = _with_partition(bundle, cluster)
     found, forecasts = _consider(connection, cluster, bundle, job)
     require_taken(connection, forecasts)
+    try:
+        return _send(connection, cluster, bundle, job, scheduler, found, forecasts, notify)
+    except ClusterError:
+        # Somebody else sent the same from another machine, and took the files away while they were copied.
+        known = _find_known(connection, cluster, bundle)
+        if known is None:
+            raise
+        return known
+
+
+def _find_known(connection: Connection, cluster: Cluster, bundle: Bundle) -> Submitted | None:
+    """The run, if it has been queued."""
+    for run in look_up(connection, cluster, [bundle.run]):
+        if run.job_id is not None:
+            return Submitted(run.name, run.job_id, True, run.state)
+    return None
+
+
+def _send(
+    connection: Connection, cluster: Cluster, bundle: Bundle, job: Job, scheduler: Scheduler, found: Look,
+    forecasts: tuple[Forecast, ...], notify: Callable[[str], None],
+) -> Submitted:  # fmt: skip
     shape = forecasts[0].shape
     notify(f"sending {len(bundle.files)} files, {size_text(bundle.size)}, to {connection.name}")
     incoming = f"{found.root}/incoming/{bundle.run}"
