@@ -1,14 +1,17 @@
-"""From a step to the code that computes it and the tests that hold it: a chain, read from files."""
+"""From a step to code, tests, docstring and scene: a chain, read from files."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from grn.kit.errors import MissingError, UsageError
 from grn.kit.files import sha256_hex
+from grn.maths.document.files import docs_path
+from grn.maths.film.receipt import receipt_path
 from grn.maths.gate.judge import receipts_path
 from grn.maths.implement.module import trace_path
 
@@ -25,6 +28,10 @@ class Link:
         Accepted tests that kill its mutants, each with how many.
     mutants, killed
         Of this function.
+    docstring
+        Who proposed the docstring that was kept; empty where none was judged.
+    scenes
+        Panels of films that show its step, each as film and number.
     """
 
     function: str
@@ -35,6 +42,8 @@ class Link:
     tests: dict[str, int]
     mutants: int
     killed: int
+    docstring: str = ""
+    scenes: tuple[str, ...] = ()
 
     @property
     def whole(self) -> bool:
@@ -62,17 +71,24 @@ def read_trace(module: Path) -> dict[str, Any]:
         raise UsageError("this is no trace of a module", seen=f"{place}: {error}") from error
 
 
-def chain(module: Path) -> list[Link]:
+def chain(module: Path, films: Sequence[Path] = ()) -> list[Link]:
     """The chain of each function of a module, in the module's order.
+
+    Parameters
+    ----------
+    films
+        Films of the same derivation, beside which their receipts lie.
 
     Raises
     ------
     MissingError
         Trace or receipts are not there.
     UsageError
-        The module has changed since its tests were judged.
+        The module has changed since its tests were judged, or a film is of another derivation.
     """
     trace = read_trace(module)
+    said = _docstrings(module)
+    shown = _scenes(films, trace["document_sha256"]) if films else {}
     place = receipts_path(module)
     try:
         gate = json.loads(place.read_text(encoding="utf-8"))
@@ -92,7 +108,35 @@ def chain(module: Path) -> list[Link]:
         links.append(
             Link(
                 row["name"], row["step"], row["latex"], verdict, tuple(row["rewritten"]), tests, len(own),
-                sum(tests.values()),
+                sum(tests.values()), said.get(row["name"], ""), tuple(shown.get(row["step"], ())),
             )
         )  # fmt: skip
     return links
+
+
+def _docstrings(module: Path) -> dict[str, str]:
+    """Who proposed each docstring; nothing where they were never judged, or the module has changed since."""
+    try:
+        told = json.loads(docs_path(module).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if told["module_sha256"] != sha256_hex(module.read_bytes()):
+        return {}
+    return {receipt["name"]: receipt["source"] for receipt in told["receipts"] if receipt["accepted"]}
+
+
+def _scenes(films: Sequence[Path], document_sha256: str) -> dict[int, list[str]]:
+    """Panels by the step that they show."""
+    found: dict[int, list[str]] = {}
+    for film in films:
+        place = receipt_path(film)
+        try:
+            told = json.loads(place.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            hint = "grn maths film STORYBOARD writes it"
+            raise MissingError("there is no receipt beside the film", seen=str(place), hint=hint) from error
+        if told["document_sha256"] != document_sha256:
+            raise UsageError("the film is of another derivation, or of another state of it", seen=str(film))
+        for scene in told["scenes"]:
+            found.setdefault(scene["step"], []).append(f"{film.stem} {scene['panel']}")
+    return found

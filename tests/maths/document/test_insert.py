@@ -24,7 +24,7 @@ def modules() -> list[Path]:
 
 def test_code_is_unchanged_over_the_standard_library() -> None:
     """Every name of a module gets a docstring; the rest of the syntax tree is equal, and so are comments."""
-    named = 0
+    named, unread = 0, []
     for path in modules():
         source = path.read_bytes()
         try:
@@ -32,14 +32,20 @@ def test_code_is_unchanged_over_the_standard_library() -> None:
         except UsageError:
             continue  # files that are broken on purpose, for the tests of Python's own tools
         names = [name for name, _ in names_of(before)]
-        after = insert(source, {name: TEXT.format(name=name or "it") for name in names})
+        texts = {name: TEXT.format(name=name or "it") for name in names}
+        try:
+            after = insert(source, texts)
+        except UsageError as error:
+            assert "LibCST cannot read" in str(error)  # noqa: PT017 two files, counted below
+            unread.append(path.name)
+            continue
         named += len(names)
-        changed = parse(after)
-        assert code_of(changed) == code_of(before), path
-        assert {ast.get_docstring(node) for _, node in names_of(parse(after))} == {
-            TEXT.format(name=name or "it").expandtabs() for name in names
-        }, path
-    assert named > (60_000 if NIGHTLY else 100)
+        assert code_of(parse(after)) == code_of(before), path
+        said = {name: ast.get_docstring(node) for name, node in names_of(parse(after))}
+        assert said == {name: text.expandtabs() for name, text in texts.items()}, path
+    assert named > (70_000 if NIGHTLY else 100)
+    # Python 3.11: test_grammar (numbers that touch keywords) and ann_module, both written to be odd.
+    assert len(unread) <= 3, unread
 
 
 def test_what_stands_around_a_docstring_stays() -> None:

@@ -6,12 +6,14 @@ import contextlib
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from grn.kit.files import sha256_hex, write_atomic
-from grn.maths.document.judge import Documented
-from grn.maths.document.steps import Steps
 from grn.maths.gate.judge import receipts_path
+
+if TYPE_CHECKING:
+    from grn.maths.document.judge import Documented
+    from grn.maths.document.steps import Steps
 
 
 def docs_path(module: Path) -> Path:

@@ -65,7 +65,7 @@ def equations_of(storyboard: Storyboard, checked: Checked) -> Mapping[int, Equat
 
 def _caption(step: Step) -> str:
     verdict = step.verdict
-    defined = "definition" in verdict.rule
+    defined = "definition" in verdict.rule or ":=" in step.formula.latex
     assumed = "definition" if defined else "assumed"
     return f"step {step.number}: " + (f"proved by {verdict.rule}" if verdict.kind == "proved" else assumed)
 
