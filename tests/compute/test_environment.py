@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import zipfile
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from grn.compute.connection import Connection
 from grn.compute.runs import look_up
 from grn.compute.submission import submit
 from grn.kit.errors import ClusterError
+from tests.compute.cluster import Loopback, free_port
 from tests.compute.test_runs import until
 
 METADATA = "Metadata-Version: 2.1\nName: tiny-thing\nVersion: 1.2\n"
@@ -66,3 +68,37 @@ def test_a_lock_file_becomes_an_environment_once(
     made = (folder / "envs" / str(good.environment) / "ready").stat().st_mtime_ns
     submit(connection, cluster, bundle("", **{**fields, "variables": {"A": "1"}}))
     assert (folder / "envs" / str(good.environment) / "ready").stat().st_mtime_ns == made
+
+
+def test_modules_are_loaded_and_one_that_a_node_lacks_is_named(
+    loopback: Loopback, bundle: Callable[..., Bundle], tmp_path: Path
+) -> None:
+    """Real modules: what one sets is there for the command; one that nodes cannot load ends the task.
+
+    With exit code 69, and its name in the log.
+    """
+    for name, text in (
+        ("tool", "setenv TOOL found"),
+        ("login", "if {[info exists ::env(SLURM_JOB_ID)]} { break }"),
+    ):
+        (tmp_path / "modules" / name).mkdir(parents=True)
+        (tmp_path / "modules" / name / "1").write_text(f"#%Module1.0\n{text}\n")
+    port = free_port()
+    variables = f"SLURM_CONF={loopback.folder}/slurm.conf MODULEPATH={tmp_path}/modules"
+    loopback.start_sshd(port, more=f"SetEnv {variables}")
+    try:
+        for modules, code, said in (
+            (("tool/1",), 0, "found\n"),
+            (("tool/1", "login/1"), 69, f"grn: no module login/1 on {socket.gethostname()}\n"),
+        ):
+            cluster = loopback.cluster(port=port, modules=modules)
+            connection = Connection("loop", cluster, sockets=loopback.folder / "run")
+            connection.open()
+            made = bundle("echo $TOOL", variables={"CODE": str(code)})
+            run = until(connection, cluster, submit(connection, cluster, made).run, ("done", "failed"))
+            assert run.tasks[0].exit_code == code
+            log = Path(cluster.folder) / "runs" / run.name / "tasks" / "0" / "log"
+            assert log.read_text().endswith(said)
+            connection.close()
+    finally:
+        loopback.end(f"sshd-{port}")

@@ -13,6 +13,7 @@ import pytest
 from grn.cli.main import main
 from grn.ledger import Ledger
 from tests.compute.cluster import Loopback
+from tests.compute.test_runs import NIGHTLY
 from tests.quant.markets import CROSS, two_walks
 from tests.quant.stream.test_stream import bytes_of
 
@@ -119,6 +120,28 @@ def test_a_sweep_there_is_the_sweep_here(
     assert capfd.readouterr().out == shown
     assert main(["compute", "jobs", run, "--json"]) == 0
     assert json.loads(capfd.readouterr().out) == []
+
+
+@pytest.mark.skipif(not NIGHTLY, reason="tasks wait in the queue again")
+def test_a_sweep_that_is_interrupted_there_is_the_sweep_here(
+    loopback: Loopback, folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Every task is told of its end as soon as its first chunk is there, and one is put back by the queue."""
+    wide = [*SWEEP[:-4], "--chunk", "5", "-p", "fast=2:31", "-p", "slow=2:31"]
+    assert main([*wide, *THERE]) == 0
+    run = capfd.readouterr().out.strip()
+    there = loopback.folder / "runs" / "runs" / run
+    loopback.wait(lambda: len({path.parts[-3] for path in there.glob("tasks/*/out/*.json")}) == 2, "chunks")
+    job = (there / "job_id").read_text().strip()
+    loopback.slurm("scancel", "--batch", "--signal=USR1", job)
+    loopback.slurm("scontrol", "requeue", f"{job}_1")
+    wait(run, capfd)
+    assert main(["compute", "jobs", run, "--json"]) == 0
+    (found,) = json.loads(capfd.readouterr().out)
+    assert sum(task["restarts"] for task in found["tasks"]) >= 1
+    assert main(["compute", "fetch", run]) == 0
+    assert main([*wide, "--to", "here"]) == 0
+    assert bytes_of(folder / "there") == bytes_of(folder / "here")
 
 
 def test_what_cannot_be_sent_is_not_begun(
