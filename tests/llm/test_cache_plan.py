@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from grn.kit.errors import UnsupportedError
+from grn.kit.clock import FixedClock
+from grn.kit.errors import GrnError, UnsupportedError
 from grn.llm.calls import Caller, Terms
-from grn.llm.catalogue import Model
-from grn.llm.plan.placement import Placement, place
+from grn.llm.plan.placement import Placer
 from grn.llm.plan.requests import prompt_of, read_tape
 from grn.llm.providers.anthropic import body
 from grn.llm.request import File, Message, Request, Text, Tool, canonical, key_of
 from grn.llm.tape import Tape
 from tests.llm.asks import HAIKU, asking, text
-from tests.llm.conftest import Said
-from tests.llm.servers import Server, anthropic_stream
+from tests.llm.conftest import NOW_NS, Said
+from tests.llm.servers import Answer, Server, anthropic_stream, refusal
 
 Make = Callable[..., Caller]
 Body = dict[str, Any]
@@ -41,11 +41,8 @@ def about(words: str, **fields: Any) -> Request:
     return Request(HAIKU, (message,), **{"max_tokens": 64, "cache": "plan", **fields})
 
 
-def placing(folder: Path, at_ms: int = 0) -> Callable[..., Placement]:
-    def placed(ask: Request, model: Model, *, sending: bool) -> Placement:
-        return place(folder / "plan.json", ask, model, at_ms, sending=sending)
-
-    return placed
+def placing(folder: Path) -> Callable[[], Placer]:
+    return lambda: Placer(folder / "plan.json", FixedClock(NOW_NS))
 
 
 def bare(sent: Body) -> Body:
@@ -63,7 +60,7 @@ def bare(sent: Body) -> Body:
 
 def test_marks_stand_where_they_are_planned(server: Server, caller: Make, tmp_path: Path, said: Said) -> None:
     """Behind the material, for the next question; what is sent is otherwise what was said, and it is told."""
-    make = partial(caller, place=placing(tmp_path))
+    make = partial(caller, placer=placing(tmp_path))
     for words in ("who?", "when?", "why?"):
         list(make().stream(about(words)))
     for _, sent in server.asked:
@@ -88,7 +85,7 @@ def test_what_is_read_as_planned_needs_no_word(
     server: Server, caller: Make, tmp_path: Path, said: Said
 ) -> None:
     """One line a call where the provider's count agrees."""
-    make = partial(caller, place=placing(tmp_path))
+    make = partial(caller, placer=placing(tmp_path))
     list(make().stream(about("who?")))
     server.answers = [anthropic_stream(["x"], first={"input_tokens": 5, "cache_read_input_tokens": 8400})]
     list(make().stream(about("when?")))
@@ -121,7 +118,7 @@ def test_every_level_can_be_marked() -> None:
 
 def test_a_plan_is_no_part_of_what_is_asked(server: Server, caller: Make, tmp_path: Path) -> None:
     """Recorded with a plan, an answer is found with it and without; and the tape knows the marks."""
-    make = partial(caller, place=placing(tmp_path))
+    make = partial(caller, placer=placing(tmp_path))
     events = list(make("t", "record").stream(about("who?")))
     assert list(make("t", "replay").stream(about("who?"))) == events
     assert list(caller("t", "replay").stream(about("who?", cache=None))) == events
@@ -137,7 +134,7 @@ def test_a_plan_is_no_part_of_what_is_asked(server: Server, caller: Make, tmp_pa
 
 def test_a_conversation_is_marked_at_its_ends(server: Server, caller: Make, tmp_path: Path) -> None:
     """A turn later the end of the last prompt is marked again, where it is kept, and so is the new end."""
-    make = partial(caller, place=placing(tmp_path))
+    make = partial(caller, placer=placing(tmp_path))
     first = about("who?")
     list(make().stream(first))
     said = (*first.messages, Message("assistant", (Text("answer"),)), Message("user", (Text("why?"),)))
@@ -153,16 +150,27 @@ def test_a_conversation_is_marked_at_its_ends(server: Server, caller: Make, tmp_
 
 def test_what_is_private_teaches_nothing(caller: Make, tmp_path: Path) -> None:
     """Marks are placed by what is known, and not even a hash of it is kept."""
-    list(caller(place=placing(tmp_path)).stream(about("who?"), Terms(private=True)))
+    list(caller(placer=placing(tmp_path)).stream(about("who?"), Terms(private=True)))
     assert not (tmp_path / "plan.json").exists()
 
 
 def test_a_call_does_not_need_the_memory(server: Server, caller: Make, tmp_path: Path, said: Said) -> None:
     """Where it cannot be written the call is made all the same, marked as one without a past."""
     (tmp_path / "file").write_text("")
-    assert text(list(caller(place=placing(tmp_path / "file")).stream(about("who?")))) == "answer"
-    assert "is not kept" in said[0]
+    assert text(list(caller(placer=placing(tmp_path / "file")).stream(about("who?")))) == "answer"
+    assert "is not kept" in said[-1]
     assert "cache_control" in server.asked[0][1]["messages"][0]["content"][0]
+
+
+@pytest.mark.parametrize("answer", [refusal(400), Answer(chunks=[b"x"], cut=True)])
+def test_a_call_that_fails_has_written_nothing(
+    answer: Answer, server: Server, caller: Make, tmp_path: Path
+) -> None:
+    """Nothing is remembered of what no answer began to: the next call is planned as the first one."""
+    server.otherwise = lambda path, sent: answer
+    with pytest.raises(GrnError):
+        list(caller(placer=placing(tmp_path)).stream(about("who?")))
+    assert not (tmp_path / "plan.json").exists()
 
 
 def test_without_a_planner_nothing_is_marked(server: Server, caller: Make) -> None:
@@ -174,7 +182,7 @@ def test_without_a_planner_nothing_is_marked(server: Server, caller: Make) -> No
 
 def test_short_prompts_and_other_makers(caller: Make, tmp_path: Path, said: Said) -> None:
     """Too short is told with the length; another maker's model has no such plan."""
-    make = partial(caller, place=placing(tmp_path))
+    make = partial(caller, placer=placing(tmp_path))
     list(make().stream(asking("hi", cache="plan")))
     assert said == ["cache: no marks: about 1 tokens, and fewer than 4,096 are not kept"]
     with pytest.raises(UnsupportedError, match="rules of the cache are Anthropic's"):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from grn.kit.clock import Clock, SystemClock, utc_text
 from grn.kit.errors import BudgetError, OutputError, ProviderError, TapeError, UsageError
@@ -29,19 +29,11 @@ if (
     TYPE_CHECKING
 ):  # what only a live call needs is imported when one is made: a replay starts in a quarter second
     from grn.llm.catalogue import Catalogue, Model
-    from grn.llm.plan.placement import Placement
+    from grn.llm.plan.placement import Placement, Placer
     from grn.llm.run import Run
-    from grn.llm.spend import Book
+    from grn.llm.spend import Bill, Book
 
 Mode = Literal["live", "record", "replay", "refresh"]
-
-
-class Place(Protocol):
-    """Decides on the marks of a call; remembers it only where it is being sent."""
-
-    def __call__(self, ask: Request, model: Model, *, sending: bool) -> Placement:
-        """Place them."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -105,7 +97,7 @@ class Caller:
         Told what a person should know: another model, an alarm.
     clock, sleep, random, policy
         Passed in so that tests decide on them.
-    place
+    placer
         Places the marks of the provider's cache in calls that are to be planned; without it they have none.
     """
 
@@ -122,7 +114,7 @@ class Caller:
         sleep: Callable[[float], None] = time.sleep,
         random: Callable[[], float] | None = None,
         policy: Policy | None = None,
-        place: Place | None = None,
+        placer: Callable[[], Placer] | None = None,
     ) -> None:
         if (tape is None) != (mode == "live"):
             raise ValueError("a tape is what record, replay and refresh need, and live does not")
@@ -132,8 +124,7 @@ class Caller:
         self._sleep = sleep
         self._random = random
         self._policy = Policy() if policy is None else policy
-        self._place = place
-        self._awaited = 0  # tokens that the plan of the call that runs expects to be read
+        self._placer = placer
         self._book: Book | None = None
         self._catalogue: Catalogue | None = None
         self._providers: dict[str, Provider] = {}
@@ -229,9 +220,9 @@ class Caller:
         UnsupportedError
             The model's maker has no such cache.
         """
-        if ask.cache != "plan" or self._place is None:
+        if ask.cache != "plan" or self._placer is None:
             return None
-        return self._place(ask, self.catalogue.find(self.catalogue.resolve(ask.model).sent), sending=False)
+        return self._placer().place(ask, self.catalogue.find(self.catalogue.resolve(ask.model).sent))
 
     def recorded(self, ask: Ask) -> Record | None:
         """Find a call on the tape without making it; ``None`` where it is not, or there is no tape."""
@@ -288,7 +279,7 @@ class Caller:
         run = Run(ask, model, amount, self._clock)
         try:
             if isinstance(ask, Request) and ask.cache == "plan":
-                run.ask = ask = self._marked(ask, model, terms)
+                run.ask = ask = self._marked(ask, run)
             yield from self._attempts(ask, model, server, run)
         except Fault as fault:
             run.fault = fault
@@ -296,20 +287,27 @@ class Caller:
             # traceback.
             raise fault.error from None
         finally:
-            self._settle(call, run, request)
+            self._settle(call, run, request, terms)
 
-    def _marked(self, ask: Request, model: Model, terms: Terms) -> Request:
-        """Have the marks of a call placed, and tell where they are; what is private teaches nothing."""
-        if self._place is None or model.provider != "anthropic":  # the others say themselves what they have
+    def _marked(self, ask: Request, run: Run) -> Request:
+        """Have the marks of a call placed, and tell where they are."""
+        if self._placer is None or run.model.provider != "anthropic":  # others say what they have instead
             return ask
+        run.placement = self._placer().place(ask, run.model)
+        self._notify(f"cache: {run.placement.words()}")
+        return replace(ask, marks=run.placement.marks)
+
+    def _learn(self, run: Run, bill: Bill) -> None:
+        """Keep what a call whose answer began teaches of the cache; tell where its plan was not borne out."""
+        if run.placement is None or self._placer is None or bill.how not in ("reported", "estimated"):
+            return
+        awaited = run.placement.decision.served.usage.cache_read
+        if awaited and not bill.usage.cache_read:
+            self._notify(f"cache: nothing was read, though about {awaited:,} tokens should have been kept")
         try:
-            placement = self._place(ask, model, sending=not terms.private)
+            self._placer().keep(run.placement, bill.first_ms or 0)
         except OutputError as error:
             self._notify(f"what this call teaches of the cache is not kept: {error.what}")
-            placement = self._place(ask, model, sending=False)
-        self._notify(f"cache: {placement.words()}")
-        self._awaited = placement.decision.served.usage.cache_read
-        return replace(ask, marks=placement.marks)
 
     def _attempts(self, ask: Ask, model: Model, server: Provider, run: Run) -> Iterator[Event]:
         while True:
@@ -329,15 +327,12 @@ class Caller:
                 self._notify(f"{fault.error.what}; attempt {run.attempts + 1} in {wait_s:.1f} s")
                 self._sleep(wait_s)
 
-    def _settle(self, call: str, run: Run, request: bytes) -> None:
+    def _settle(self, call: str, run: Run, request: bytes, terms: Terms) -> None:
         from grn.llm.run import masked_event
 
         bill = run.bill(self.catalogue)
         if bill.note and bill.how == "reported":
             self._notify(bill.note)
-        awaited, self._awaited = self._awaited, 0
-        if awaited and bill.how == "reported" and not bill.usage.cache_read:
-            self._notify(f"cache: nothing was read, though about {awaited:,} tokens should have been kept")
         try:
             if run.finished is not None and self._tape is not None:
                 record = Record(
@@ -355,6 +350,8 @@ class Caller:
                 bill = replace(bill, tape=self._tape.add(record))
         finally:  # what it cost is known, whether or not there was room for it on the tape
             self.book.settle(call, bill)
+        if not terms.private:  # of what is private not even a hash is kept
+            self._learn(run, bill)
 
     def _amount(self, ask: Ask, quote: Quote, terms: Terms, request: bytes) -> int:
         """Bound the cost; where the bound by bytes is too much, ask the provider to count."""

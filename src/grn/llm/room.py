@@ -16,9 +16,8 @@ from grn.llm.port import Provider
 from grn.llm.tape import Tape
 
 if TYPE_CHECKING:
-    from grn.llm.catalogue import Catalogue, Model
-    from grn.llm.plan.placement import Placement
-    from grn.llm.request import Request
+    from grn.llm.catalogue import Catalogue
+    from grn.llm.plan.placement import Placer
     from grn.llm.spend import Book
 
 TIMEOUT_S = 600.0
@@ -133,11 +132,10 @@ def open_caller(
 
         return providers.connect(name, timeout_s=timeout_s)
 
-    def place(ask: Request, model: Model, *, sending: bool) -> Placement:
-        from grn.llm.plan.placement import place
+    def placer() -> Placer:
+        from grn.llm.plan.placement import Placer
 
-        at_ms = SystemClock().now_ns() // 1_000_000
-        return place(cache_plan_file(), ask, model, at_ms, sending=sending)
+        return Placer(cache_plan_file(), SystemClock())
 
     return Caller(
         book=open_book,
@@ -146,5 +144,5 @@ def open_caller(
         tape=None if tape is None else Tape(tapes_dir(), tape),
         mode=mode or "live",
         notify=notify,
-        place=place,
+        placer=placer,
     )

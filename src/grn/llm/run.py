@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from grn.kit.clock import Clock
 from grn.kit.errors import GrnError
@@ -26,6 +27,9 @@ from grn.llm.request import Ask
 from grn.llm.spend import Bill
 from grn.llm.usage import Usage
 
+if TYPE_CHECKING:
+    from grn.llm.plan.placement import Placement
+
 
 class Run:
     """What is known of a call while it runs."""
@@ -39,6 +43,7 @@ class Run:
         self.events: list[Event] = []
         self.fault: Fault | None = None
         self.finished: Finished | None = None
+        self.placement: Placement | None = None
         self._clock = clock
         self._began_ns = clock.monotonic_ns()
         self._first_ns: int | None = None

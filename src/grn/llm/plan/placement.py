@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from grn.kit.clock import Clock
 from grn.llm.bound import BYTES_PER_TOKEN
 from grn.llm.catalogue import Model
 from grn.llm.money import usd_short
@@ -88,34 +89,43 @@ class Placement:
         return _NAMES[landmark]
 
 
-def place(path: Path, ask: Request, model: Model, at_ms: int, *, sending: bool) -> Placement:
-    """Decide on the marks of a call, by the calls before it.
+class Placer:
+    """Places the marks of calls by the calls before them, and keeps what they teach.
 
     Parameters
     ----------
     path
-        Where is kept what calls have taught.
-    ask, model
-        What is asked, and of whom.
-    at_ms
-        When.
-    sending
-        It is sent now, and remembered; otherwise nothing is written.
-
-    Raises
-    ------
-    UnsupportedError
-        The model's maker has no such cache.
-    OutputError
-        What was learned cannot be written down.
+        The file in which that is kept.
+    clock
+        Tells when a call is sent.
     """
-    offer = offer_of(model)
-    offers = {model.name: offer}
-    prompt = prompt_of(ask, model.name, at_ms, _weigh)
-    if not sending:
-        return Placement(prompt, offer, recall(path, offers).decide(prompt))
-    with remembering(path, offers) as planner:
-        return Placement(prompt, offer, planner.decide(prompt))
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._path, self._clock = path, clock
+
+    def place(self, ask: Request, model: Model) -> Placement:
+        """Decide on the marks of a call that is sent now; nothing is written.
+
+        Raises
+        ------
+        UnsupportedError
+            The model's maker has no such cache.
+        """
+        offer = offer_of(model)
+        prompt = prompt_of(ask, model.name, self._clock.now_ns() // 1_000_000, _weigh)
+        return Placement(prompt, offer, recall(self._path, {model.name: offer}).decide(prompt))
+
+    def keep(self, placement: Placement, begins_ms: int) -> None:
+        """Remember a call whose answer has begun, after so long: only then is there something to read.
+
+        Raises
+        ------
+        OutputError
+            It cannot be written down.
+        """
+        prompt = replace(placement.prompt, begins_ms=begins_ms)
+        with remembering(self._path, {prompt.model: placement.offer}) as planner:
+            planner.decide(prompt, placement.marks)
 
 
 def _weigh(_: str, text: str) -> int:

@@ -144,8 +144,16 @@ class Planner:
         """Place the marks of a request, and take it as sent."""
         return self.decide(prompt).marks
 
-    def decide(self, prompt: Prompt) -> Decision:
-        """Place the marks of a request, take it as sent, and tell why they are there."""
+    def decide(self, prompt: Prompt, sent: Marks | None = None) -> Decision:
+        """Place the marks of a request, take it as sent, and tell why they are there.
+
+        Parameters
+        ----------
+        prompt
+            The request.
+        sent
+            The marks that it had, where it was sent before: they are taken as they are.
+        """
         offer = self._offers[prompt.model]
         _, rates = offer.price.rates(prompt.tokens)
         self.habits.see(prompt)
@@ -156,11 +164,12 @@ class Planner:
         trial = (rates.cache_write_5m + rates.cache_write_1h - 2 * rates.input) * prompt.tokens
         spent = Spent(self.spent.uncached + plain, self.spent.planned, max(self.spent.trial, trial))
         best: tuple[tuple[float, int, int, int], Marks] = ((float("-inf"), 0, 0, 0), ())
-        for marks in _options([place for place in outlooks if prompt.ends[place] >= offer.least]):
+        places = [place for place in outlooks if prompt.ends[place] >= offer.least]
+        for marks in _options(places) if sent is None else (sent,):
             hit = find(self.entries, prompt, marks)
             usage = replace(billed(prompt, marks, hit, offer.least), output=prompt.output)
             cost = offer.price.cost_pusd(usage)
-            if cost > plain and not spent.allows(cost):
+            if sent is None and cost > plain and not spent.allows(cost):
                 continue
             expected = cost + self._later(prompt, marks, hit, outlooks)
             again = [(prompt.ends[at], self._life(prompt, at) == life) for at, life in marks if at in kept]
