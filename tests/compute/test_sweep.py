@@ -91,6 +91,9 @@ def test_a_sweep_there_is_the_sweep_here(
     assert ", 2 tasks, " in err
     (begun,) = recorded(folder / "home-there")
     assert (begun["trials"], begun["outcome"]) == ([], None)
+    assert main([*SWEEP, *THERE[:4], "--cpus", "1"]) == 0  # in other tasks: it is on its way already
+    out, err = capfd.readouterr()
+    assert out in (f"{run}\n", shown)
     early = main(["compute", "fetch", run])
     assert early == 0 or f"{run} is not done" in capfd.readouterr().err
     capfd.readouterr()

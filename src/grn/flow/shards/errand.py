@@ -20,7 +20,7 @@ from grn.compute.results import fetch
 from grn.compute.room import note_fetched, remember, room
 from grn.compute.runs import Run, look_up
 from grn.compute.submission import Submitted, consider, manifest, require_taken, submit
-from grn.flow.shards.note import Note, read_note, write_note
+from grn.flow.shards.note import Note, read_note, runs_to, write_note
 from grn.flow.shards.parcel import LOCK, differing, pack, pins
 from grn.flow.shards.task import span
 from grn.kit.errors import ClusterError, UsageError
@@ -53,7 +53,7 @@ def send(
     ledger: Ledger | None = None,
     notify: Callable[[str], None] = lambda _: None,
 ) -> Submitted:
-    """Begin a sweep in a folder here, and queue it there; a no-op when it is there.
+    """Begin a sweep in a folder here, and queue it there; a no-op when it is there, in whatever tasks.
 
     Parameters
     ----------
@@ -79,10 +79,25 @@ def send(
     HoldoutError
         The data reach into a period that is locked: nothing was sent.
     """
+    sent = _find_sent(connection, cluster, planned, folder)
+    if sent is not None:
+        return sent
     with _packed(cluster, planned, tasks=tasks, cpus=cpus, walltime_min=walltime_min) as bundle:
         make_dir(room())
         with lock(room() / f"{bundle.run}.lock", timeout_s=600.0):
             return _submit(connection, cluster, planned, bundle, folder, ledger, notify)
+
+
+def _find_sent(connection: Connection, cluster: Cluster, planned: Planned, folder: Path) -> Submitted | None:
+    """The run that is computing this sweep for this folder, however it was cut into tasks."""
+    # A folder that was removed is begun anew.
+    names = runs_to(connection.name, folder) if (folder / "manifest.json").exists() else []
+    if not names or open_sweep(folder).result_key != planned.manifest()["key"]:
+        return None
+    for run in look_up(connection, cluster, names):
+        if run.job_id is not None:
+            return Submitted(run.name, run.job_id, True, run.state)
+    return None
 
 
 def ask(

@@ -45,5 +45,12 @@ def read_note(cluster: str, run: str) -> Note | None:
         ) from error
 
 
+def runs_to(cluster: str, folder: Path) -> list[str]:
+    """Runs that are brought home to a folder, by name."""
+    names = [path.stem for path in sorted((room() / cluster).glob("*.sweep"))]
+    found = ((name, read_note(cluster, name)) for name in names)
+    return [name for name, note in found if note is not None and note.folder == folder.resolve()]
+
+
 def _path(cluster: str, run: str) -> Path:
     return room() / cluster / f"{run}.sweep"
