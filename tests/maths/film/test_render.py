@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import json
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from grn.cli.main import main
+from tests.maths.documents import EXAMPLES
 
 needs_manim = pytest.mark.skipif(find_spec("manim") is None, reason="the extra film is not installed")
+FILMS = sorted((EXAMPLES.parent / "films").glob("*.toml"))
+NIGHTLY = bool(os.environ.get("GRN_NIGHTLY"))
 PAGE = r"Let $x > 0$. $$ a := x^2 $$ $$ a = x x $$"
 SKETCH = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M1 1L8 8" stroke="#000"/></svg>'
 BOARD = """
@@ -92,3 +96,20 @@ def test_what_overlaps_or_leaves_the_frame_is_refused(
     assert "panel 2: the text 'Its root is $x$' is off the frame" in told
     assert "of its size" in told
     assert not list(folder.glob("*.mp4"))
+
+
+@needs_manim
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("path", FILMS if NIGHTLY else FILMS[-1:], ids=lambda path: path.stem)
+def test_the_films_of_the_examples_are_rendered(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At 160 x 90 and one frame a second: every panel fits, every step that is shown stands."""
+    monkeypatch.setenv("GRN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    small = ["--width", "160", "--height", "90", "--fps", "1"]
+    assert main(["maths", "film", str(path), "--json", *small]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert {row["verdict"] for row in told["scenes"]} <= {"proved", "assumed"}
+    assert {row["panel"] for row in told["scenes"]} == {1, 2, 3, 4}
+    assert Path(f"{path.stem}.mp4").stat().st_size > 1000

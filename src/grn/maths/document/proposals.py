@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,9 @@ SCHEMA: Mapping[str, Any] = {
     "additionalProperties": False,
 }
 """What a model answers with, and what a file of recorded proposals holds."""
+
+WIDTH = 96
+"""Of a line of words in a docstring, its indentation apart."""
 
 _RULES = """Write a docstring for every function, method and class of the module below.
 
@@ -146,7 +150,8 @@ def _text(row: Mapping[str, Any], node: ast.FunctionDef, module: str, derivation
         row["of"] in free_keys(side) for side in sides(claim)
     )]  # fmt: skip
     if shown:
-        lines += ["", "Proved of it: " + ", ".join(f":eq:`{label(module, step)}`" for step in shown) + "."]
+        named = ", ".join(f":eq:`{label(module, step)}`" for step in shown)
+        lines += ["", *textwrap.wrap(f"Proved of it: {named}.", WIDTH, break_on_hyphens=False)]
     if row["error_units"] is not None:
         lines += ["", f"Error at most {row['error_units']:.2g} times what rounding the arguments does."]
     parameters = [argument.arg for argument in node.args.args]

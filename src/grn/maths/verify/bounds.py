@@ -20,6 +20,12 @@ from grn.maths.verify.contracts import Contract
 BOXES = 600
 """Boxes that are looked at for one formula: a limit of work, which no clock moves."""
 
+OPERATIONS = 30_000
+"""Operations with balls for one formula, about: a long one is looked at in fewer boxes."""
+
+TIME_S = 120.0
+"""A safety net: what the limits of work allow takes seconds."""
+
 _HALF_AS_WIDE = 8.0
 """A range of positive numbers whose ends differ by more than this factor is split at its geometric mean."""
 
@@ -49,7 +55,18 @@ def bound(contract: Contract, key: str, derivation: Derivation) -> Bound:
     BeyondError
         Something in it cannot be enclosed, or the limit of work is met before it is defined everywhere.
     """
-    return bounded(lambda: _bound(contract, key, derivation))
+    found = bounded(lambda: _bound_or_why(contract, key, derivation), TIME_S)
+    if isinstance(found, str):
+        raise BeyondError(found)
+    return found
+
+
+def _bound_or_why(contract: Contract, key: str, derivation: Derivation) -> Bound | str:
+    """A bound, or why there is none: an error does not leave a child process."""
+    try:
+        return _bound(contract, key, derivation)
+    except BeyondError as error:
+        return str(error)
 
 
 def _bound(contract: Contract, key: str, derivation: Derivation) -> Bound:
@@ -72,6 +89,7 @@ def enclose_box(expression: Any, symbols: list[Any], whole: Box) -> Bound:
 
     The part that reaches farthest is split next, upwards and downwards in turn.
     """
+    most = max(32, min(BOXES, OPERATIONS // (1 + int(expression.count_ops()))))
     parts: dict[Box, tuple[float, float]] = {}
     waiting, seen, turn = [whole], 0, 0
     highest: list[tuple[float, Box]] = []
@@ -81,14 +99,14 @@ def enclose_box(expression: Any, symbols: list[Any], whole: Box) -> Bound:
         seen += 1
         found = _ends(expression, dict(zip(symbols, box, strict=True)))
         if found is None:
-            if seen + len(waiting) >= BOXES or all(low == high for low, high in box):
+            if seen + len(waiting) >= most or all(low == high for low, high in box):
                 raise BeyondError(f"not defined for certain in {_told(symbols, box)}")
             waiting += split(box)
             continue
         parts[box] = found
         heapq.heappush(highest, (-found[1], box))
         heapq.heappush(lowest, (found[0], box))
-        if not waiting and seen < BOXES and symbols:
+        if not waiting and seen < most and symbols:
             turn += 1
             heap = highest if turn % 2 else lowest
             while heap and heap[0][1] not in parts:

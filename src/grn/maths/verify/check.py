@@ -133,12 +133,15 @@ def _followed(name: str, contract: Contract, told: Mapping[str, Any]) -> Row:
     if "ended" in told:
         return Row(name, "unknown", by, f"ended by its limit: {told['ended']}")
     messages = told["messages"]
-    states = {state for state, _ in messages}
-    wrong = [text for state, text in messages if state in ("POST_FAIL", "POST_ERR", "EXEC_ERR")]
-    if wrong:
-        return Row(name, "failed", by, wrong[0].replace("held(", f"{name}("))
+    states = {state for state, _, _ in messages}
+    wrong = [row for row in messages if row[0] in ("POST_FAIL", "POST_ERR", "EXEC_ERR")]
+    for _, text, replayed in wrong:
+        shown = text.replace("held(", f"{name}(")
+        if replayed == "":  # what breaks is another way to compute the same, or the solver's idea of it
+            return Row(name, "searched", by, f"{shown}; the code itself does not break there")
+        return Row(name, "failed", by, shown)
     if states == {"CONFIRMED"}:
         return Row(name, "proved", by, "every path")
     if "CANNOT_CONFIRM" in states:
         return Row(name, "searched", by, "every path that was followed")
-    return Row(name, "unknown", by, "; ".join(text for _, text in messages) or "nothing to follow")
+    return Row(name, "unknown", by, "; ".join(text for _, text, _ in messages) or "nothing to follow")

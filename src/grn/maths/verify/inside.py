@@ -7,11 +7,13 @@ at one contract in a process of its own.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import importlib
 import json
 import math
 import os
+import re
 import resource
 import signal
 import sys
@@ -169,7 +171,27 @@ def _paths(subject: ModuleType, contract: dict[str, Any], paths: int, seconds: f
         per_condition_timeout=seconds,
     )
     told = run_checkables(analyze_function(module.held, options))
-    return {"messages": [[one.state.name, one.message] for one in told]}
+    function = getattr(subject, name)
+    return {
+        "messages": [
+            [one.state.name, one.message, _replayed(one.message, function, contract, subject)] for one in told
+        ]
+    }
+
+
+def _replayed(
+    message: str, function: Callable[..., Any], contract: dict[str, Any], subject: ModuleType
+) -> str | None:
+    """How the code itself breaks at an example of the solver; empty where it does not, None without one."""
+    called = re.search(r"when calling held\((.*?)\)(?: \(which|$)", message)
+    if called is None:
+        return None
+    names = [parameter["name"] for parameter in contract["parameters"]]
+    try:
+        values = ast.literal_eval(f"({called[1]},)")
+    except (ValueError, SyntaxError):
+        return None
+    return _broken(function, contract, dict(zip(names, values, strict=True)), subject)
 
 
 def _bounds(parameter: dict[str, Any]) -> list[str]:
