@@ -20,13 +20,14 @@ from tests.llm.plan.prompts import MINUTE, OFFERS, prompt, system, text, traces
 
 @given(traces(most=8, names=3))
 def test_a_planner_that_is_put_away_after_each_request_decides_the_same(trace: list[Prompt]) -> None:
-    """Split equals whole: each request in a command of its own, or all of them in one."""
-    planner = Planner(OFFERS)
+    """Split equals whole: a command for each request or one for all, or told afterwards of its marks."""
+    planner, told = Planner(OFFERS), Planner(OFFERS)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "plan.json"
         for one in trace:
             with remembering(path, OFFERS) as lent:
-                assert lent.decide(one) == planner.decide(one)
+                decision = planner.decide(one)
+                assert lent.decide(one) == decision == told.decide(one, decision.marks)
         assert memory.plain(recall(path, OFFERS)) == memory.plain(planner)
 
 
