@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -144,6 +145,10 @@ def test_a_sweep_that_is_interrupted_there_is_the_sweep_here(
     assert sum(task["restarts"] for task in found["tasks"]) >= 1
     assert main(["compute", "fetch", run]) == 0
     assert main([*wide, "--to", "here"]) == 0
+    assert bytes_of(folder / "there") == bytes_of(folder / "here")
+    # A folder that was lost comes home again, as another run on the same trials.
+    shutil.rmtree(folder / "there")
+    assert main([*wide, *THERE]) == 0
     assert bytes_of(folder / "there") == bytes_of(folder / "here")
 
 

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import grn
-from grn.flow.shards.note import Note, read_note, write_note
+from grn.flow.shards.note import Note, read_note, runs_to, write_note
 from grn.flow.shards.parcel import differing, pack, pins, unpack
 from grn.flow.shards.task import AGAIN, compute_shard, span
 from grn.kit.canonical import canonical_json
@@ -194,6 +194,8 @@ def test_notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_note("loop", "job-1") is None
     write_note("loop", "sweep-1", Note(tmp_path / "there", "cpu"))
     assert read_note("loop", "sweep-1") == Note((tmp_path / "there").resolve(), "cpu")
+    assert runs_to("loop", tmp_path / "there") == ["sweep-1"]
+    assert runs_to("loop", tmp_path / "elsewhere") == runs_to("tui", tmp_path / "there") == []
     (tmp_path / "compute" / "loop" / "sweep-1.sweep").write_text("{}")
     with pytest.raises(ClusterError, match="note of a sweep is damaged"):
         read_note("loop", "sweep-1")
