@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 
 import click
@@ -59,8 +60,10 @@ def film(
     if stills.suffix != ".png":
         raise UsageError("sheets are PNG", seen=str(stills), hint="--sheet film.png")
     equations = equations_of(planned, read_checked(planned.document).checked)
-    for module in ("manim", "typst"):
-        require_extra(module, "film")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # packages below Manim warn of their own escapes when first compiled
+        for module in ("manim", "typst"):
+            require_extra(module, "film")
     if check:
         check_layout(planned, equations)
         click.echo(f"{len(planned.panels)} panels fit, {planned.seconds:g} s", file=sys.stderr)
