@@ -147,15 +147,17 @@ def mirror(folder: Path, place: Path) -> None:
             path.unlink()
     for path in wanted:
         source, target = folder / path, place / path
-        # A release's files keep their times in its archive.
-        if not target.is_file() or _size_and_time(target) != _size_and_time(source):
+        if not target.is_file() or not _are_same(source, target):
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
 
 
-def _size_and_time(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_size, int(found.st_mtime)
+def _are_same(one: Path, other: Path) -> bool:
+    # In some archives all files have the time of the release: then the content decides.
+    first, second = one.stat(), other.stat()
+    if first.st_size != second.st_size:
+        return False
+    return int(first.st_mtime) == int(second.st_mtime) or one.read_bytes() == other.read_bytes()
 
 
 class Aider:
@@ -239,29 +241,37 @@ def recall_of_repomix(task: Task, text: str, budget: int) -> Recall:
 Measure = Callable[[Task, Path, Path], dict[str, dict[int, Recall]]]
 
 
-def measure_recall(package: str, cache: Path, measured: Measure, newest: int = 0) -> list[dict[str, Any]]:
+def measure_recall(
+    package: str, cache: Path, measured: Measure, newest: int = 0, *, only_kept: bool = False
+) -> list[dict[str, Any]]:
     """Pack for every task of a package, or for its newest ones.
 
-    What is done is kept by the code that did it: a run that was stopped goes on.
+    What is done is kept by the code that did it: a run that was stopped goes on, or gives what there is.
     """
     code = b"".join((_CODE / f"{name}.py").read_bytes() for name in _RANKING) + DATA.read_bytes()
-    kept = cache / "rows" / f"{package}-{measured.__name__}-{newest}-{sha256(code).hexdigest()[:16]}.json"
-    if not kept.is_file():
-        place = cache / "mirror" / package
-        place.mkdir(parents=True, exist_ok=True)
-        rows = []
-        for task in list(tasks(cache / "sdists", (package,)))[-newest:]:
-            mirror(task.folder, place)
-            found = measured(task, place, cache)
-            row = {"package": package, "version": task.version, "functions": len(task.functions)}
-            by_name = {name: {str(at): pair for at, pair in ways.items()} for name, ways in found.items()}
-            rows.append({**row, "files": len(task.files), "found": by_name})
-            shares = {name: ways[str(_AT)] for name, ways in by_name.items()}
-            print(package, task.version, len(task.functions), shares, flush=True)
-        kept.parent.mkdir(exist_ok=True)
-        kept.write_text(json.dumps(rows))
-    found_rows: list[dict[str, Any]] = json.loads(kept.read_text())
-    return found_rows
+    by = f"{measured.__name__}-{sha256(code).hexdigest()[:16]}"
+    (cache / "rows").mkdir(exist_ok=True)
+    rows: list[dict[str, Any]] = []
+    for task in list(tasks(cache / "sdists", (package,)))[-newest:]:
+        kept = cache / "rows" / f"{package}-{task.version}-{by}.json"
+        if only_kept and not kept.is_file():
+            continue
+        if not kept.is_file():
+            kept.write_text(json.dumps(_measure(task, cache, measured)))
+        rows.append(json.loads(kept.read_text()))
+    return rows
+
+
+def _measure(task: Task, cache: Path, measured: Measure) -> dict[str, Any]:
+    place = cache / "mirror" / task.package
+    place.mkdir(parents=True, exist_ok=True)
+    mirror(task.folder, place)
+    found = measured(task, place, cache)
+    by_name = {name: {str(at): pair for at, pair in ways.items()} for name, ways in found.items()}
+    shares = {name: ways[str(_AT)] for name, ways in by_name.items()}
+    print(task.package, task.version, len(task.functions), shares, flush=True)
+    sizes = {"functions": len(task.functions), "files": len(task.files)}
+    return {"package": task.package, "version": task.version, **sizes, "found": by_name}
 
 
 def pack_task(task: Task, place: Path, cache: Path) -> dict[str, dict[int, Recall]]:
@@ -371,6 +381,7 @@ def main() -> None:
     parser.add_argument("--packages", nargs="+", choices=list(PACKAGES), default=list(PACKAGES))
     parser.add_argument("--peers", type=int, default=1, help="newest tasks that peers pack too; 0: no peers")
     parser.add_argument("--meaning", type=int, default=3, help="newest tasks that are packed by meaning too")
+    parser.add_argument("--kept", action="store_true", help="only tasks that earlier runs have packed")
     parser.add_argument("--files", type=int, default=5_000)
     parser.add_argument("--processes", type=int, default=2, help="that cut files, besides the one that asks")
     options = parser.parse_args()
@@ -384,7 +395,9 @@ def main() -> None:
         result |= measure_speed(options.files, options.cache, options.processes, peers=options.peers > 0)
         print(result, write_result("pack_speed", result), sep="\n")
     else:
-        result |= measure_halves(options.packages, options.cache, options.peers, options.meaning)
+        result |= measure_halves(
+            options.packages, options.cache, options.peers, options.meaning, only_kept=options.kept
+        )
         print(write_result("pack", result))
 
 
@@ -398,21 +411,26 @@ def beside(rows: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) -> 
     """Put beside others what was found of the same tasks at the same budget."""
     known = {(row["package"], row["version"]): row["found"] for row in rows}
     joined = []
-    for one in others:
+    for one in (one for one in others if (one["package"], one["version"]) in known):
         ours = known[one["package"], one["version"]]
         at = {name: {str(_AT): ways[str(_AT)]} for name, ways in ours.items()}
         joined.append({**one, "found": at | one["found"]})
     return joined
 
 
-def measure_halves(packages: Sequence[str], cache: Path, n_peers: int, n_meaning: int) -> dict[str, object]:
+def measure_halves(
+    packages: Sequence[str], cache: Path, n_peers: int, n_meaning: int, *, only_kept: bool
+) -> dict[str, object]:
     """Recall on the half that was reported, and on the half on which weights were found."""
     held, tune = ([one for one in half if one in packages] for half in (HELD, TUNE))
-    rows = [row for package in (*held, *tune) for row in measure_recall(package, cache, pack_task)]
-    by_peers = [one for package in held if n_peers
-                for one in measure_recall(package, cache, peers_task, n_peers)]  # fmt: skip
-    by_meaning = [one for package in held if n_meaning
-                  for one in measure_recall(package, cache, meaning_task, n_meaning)]  # fmt: skip
+
+    def every(some: Sequence[str], measured: Measure, newest: int) -> list[dict[str, Any]]:
+        each = (measure_recall(one, cache, measured, newest, only_kept=only_kept) for one in some)
+        return [row for rows in each for row in rows]
+
+    rows = every((*held, *tune), pack_task, 0)
+    by_peers = every(held if n_peers else (), peers_task, n_peers)
+    by_meaning = every(held if n_meaning else (), meaning_task, n_meaning)
     few = [row for row in rows if row["functions"] <= _FEW]
     return {
         "held": summary([row for row in rows if row["package"] in held]),
