@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from grn.cli.main import main
 from grn.compute.bundle import gather
 from grn.compute.clusters import Cluster
 from grn.compute.connection import Connection
@@ -22,18 +21,21 @@ from grn.compute.job import Job
 from grn.compute.results import fetch
 from grn.compute.submission import submit
 from grn.compute.train.examples import NO_LOSS, collate, longest_batch, read_examples
+from grn.compute.train.material import read_material
+from grn.compute.train.outcome import Exports, Trained
 from grn.compute.train.place import choose_place, price
 from grn.compute.train.recipe import Recipe, read_recipe
-from grn.compute.train.run import Trained, train
+from grn.compute.train.run import train
+from grn.compute.train.weights import load_tokenizer
 from grn.hw.lease import GIB, Card, Leases
-from grn.kit.errors import BudgetError, GrnError, MissingError, UsageError
-from grn.ledger import Ledger
+from grn.kit.errors import BudgetError, MissingError, UsageError
 from tests.compute.cluster import Loopback
 from tests.compute.test_runs import until
 from tests.compute.tiny import write_model, write_recipe
 
 NIGHTLY = bool(os.environ.get("GRN_NIGHTLY"))
 CAP = 8 * GIB
+HOLDER = Path(__file__).parents[1] / "hw" / "lease_holder.py"
 MISSING = [name for name in ("bitsandbytes", "peft", "torch", "transformers") if find_spec(name) is None]
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason="needs the extra train")
@@ -54,7 +56,9 @@ def recipe(room: Path) -> Recipe:
 @pytest.fixture(scope="module")
 def whole(recipe: Recipe, room: Path) -> tuple[Path, Trained]:
     """A run that nobody stopped."""
-    return room / "whole", train(recipe, room / "whole", cap_bytes=CAP, threads=1, export=True)
+    return room / "whole", train(
+        recipe, room / "whole", cap_bytes=CAP, threads=1, exports=Exports(merged=True)
+    )
 
 
 def stopping(at: int) -> object:
@@ -133,14 +137,6 @@ def test_the_adapter_loads(whole: tuple[Path, Trained], room: Path) -> None:
     assert not torch.allclose(beside, alone, atol=1e-2)
 
 
-def test_all_weights(room: Path) -> None:
-    """Without adapters and without 4 bits the model itself is what comes out."""
-    full = read_recipe(write_recipe(room, tuning='method = "full"', steps="most = 2"))
-    train(full, room / "full", cap_bytes=CAP, threads=1)
-    assert (room / "full" / "model" / "model.safetensors").stat().st_size > 300_000
-    write_recipe(room)
-
-
 def test_a_folder_belongs_to_one_run(recipe: Recipe, whole: tuple[Path, Trained]) -> None:
     """Neither another recipe nor the same once more writes into it."""
     with pytest.raises(UsageError, match="this run is done"):
@@ -213,51 +209,30 @@ def test_a_model_that_is_not_there(room: Path, recipe: Recipe, tmp_path: Path) -
 
 def test_a_card_is_taken_on_lease(recipe: Recipe, tmp_path: Path) -> None:
     """As much as is foreseen, of the card with the most room; or refused. Cards are doubles."""
-    memory = price(recipe, 64)
-    assert memory is not None
+    foreseen = price(recipe, read_material(recipe, load_tokenizer(recipe)), on_card=True)
+    assert foreseen is not None
     cards = (Card("GPU-0", "small", 6 * GIB), Card("GPU-1", "large", 8 * GIB))
-    taken = choose_place(memory, cards, CAP, folder=tmp_path)
-    assert (taken.device, taken.n_bytes) == ("cuda:1", int(memory.device))
+    environ: dict[str, str] = {}
+    taken = choose_place(foreseen, cards, CAP, folder=tmp_path, environ=environ)
+    assert (taken.device, taken.n_bytes) == ("cuda:0", foreseen.n_bytes)
+    assert environ == {"CUDA_VISIBLE_DEVICES": "GPU-1"}
     (held,) = Leases("GPU-1", 8 * GIB, folder=tmp_path).held()
-    assert (held.pid, held.n_bytes) == (os.getpid(), int(memory.device))
+    assert (held.pid, held.n_bytes) == (os.getpid(), foreseen.n_bytes)
     full = Leases("GPU-1", 8 * GIB, folder=tmp_path)
-    with full.take(full.free(), "a sweep"), pytest.raises(BudgetError, match="of the card are free"):
-        choose_place(memory, cards[1:], CAP, folder=tmp_path)
+    full.give_back(held)
+    sweep = [sys.executable, HOLDER, tmp_path, str(8 * GIB), str(8 * GIB), "60", "1", "GPU-1"]
+    with subprocess.Popen(sweep, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline().startswith(b"held")
+        with pytest.raises(BudgetError, match="of the card are free"):
+            choose_place(foreseen, cards[1:], CAP, folder=tmp_path, environ=environ)
+        other.kill()
 
 
 def test_the_memory_cap_is_obeyed(recipe: Recipe, room: Path, tmp_path: Path) -> None:
     """What is foreseen above memory_gib is refused before anything is loaded."""
     with pytest.raises(BudgetError, match="that a job may take"):
         train(recipe, tmp_path / "out", cap_bytes=100_000)
-
-
-def test_a_loss_that_is_no_number(recipe: Recipe, tmp_path: Path) -> None:
-    """It stops there, and says at which step; nothing is exported."""
-    wild = replace(recipe, steps=replace(recipe.steps, rate=1e30, warmup=0.0))
-    with pytest.raises(GrnError, match="no number any more"):
-        train(wild, tmp_path / "out", cap_bytes=CAP, threads=1)
-    assert not (tmp_path / "out" / "adapter").exists()
-
-
-def test_the_command(
-    room: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Facts on stdout, what happens on stderr, an entry in the ledger."""
-    monkeypatch.setenv("GRN_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(
-        "grn.hw.cap.Cap.limit_process", lambda _: None
-    )  # it would hold for all tests after it
-    recipe = write_recipe(room, steps="most = 2")
-    said = main(["compute", "train", str(recipe), "--out", str(tmp_path / "out"), "--json", "--threads", "1"])
-    assert said == 0
-    out, err = capsys.readouterr()
-    assert json.loads(out)["steps"] == 2
-    assert "longest batch: 4 ×" in err
-    write_recipe(room)
-    with Ledger.open(tmp_path / "home" / "ledger") as book:
-        (entered,) = book.invocations(5)
-        assert entered.outcome is not None
-        assert (entered.command, entered.outcome.outputs["steps"]) == ("compute train", 2)
 
 
 @pytest.mark.skipif(not NIGHTLY, reason="two processes that import torch")

@@ -28,12 +28,15 @@ class Subject:
         The one that comes nearest to them.
     source
         Where it was found, for a person.
+    config
+        Its ``config.json``, or the folder of one, where that is what was named.
     """
 
     model: Architecture
     weights: Weights | None
     quantisation: str | None
     source: str
+    config: Path | None = None
 
 
 def find_subject(name: str, *, hub: bool = False) -> Subject:
@@ -59,7 +62,7 @@ def find_subject(name: str, *, hub: bool = False) -> Subject:
         model, weights = read_model(path)
         return Subject(model, weights, name_quantisation(weights.total, model), f"file {path.name}")
     if path.suffix == ".json" or path.is_dir():
-        return Subject(read_config(path), None, None, f"config {path}")
+        return Subject(read_config(path), None, None, f"config {path}", path)
     if path.is_file():
         raise DataError(
             "this is neither a GGUF file nor a config", seen=name, hint="name a .gguf file, or a config.json"

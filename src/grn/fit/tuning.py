@@ -57,8 +57,17 @@ class TrainingPlan:
     verdict: Verdict
 
 
-def plan_training(model: Architecture, job: Job, place: Place) -> TrainingPlan:
+def plan_training(
+    model: Architecture, job: Job, place: Place, *, factor: float = 1.0, error: float = ERROR
+) -> TrainingPlan:
     """Predict what training a model takes at a place.
+
+    Parameters
+    ----------
+    factor
+        What is known better than the figures: memory taken, or traced, by memory that figures give.
+    error
+        Of the prediction then.
 
     Raises
     ------
@@ -69,10 +78,11 @@ def plan_training(model: Architecture, job: Job, place: Place) -> TrainingPlan:
         raise UsageError(
             f"{model.name} was made for {model.context:,} tokens", seen=job.seq, hint="take a shorter --seq"
         )
-    memory = predict_memory(model, job)
+    memory = scale(predict_memory(model, job), factor)
     changes: tuple[Change, ...] = ()
+    room = place.memory / factor
     if place.is_card and memory.device > place.memory:
-        changes = _cheapest(model, job, place.memory)
+        changes = _cheapest(model, job, room)
     speed = None
     if place.tflops is not None:
         passes = _FORWARDS[job.method] + (1.0 if job.checkpointing else 0.0)
@@ -82,10 +92,16 @@ def plan_training(model: Architecture, job: Job, place: Place) -> TrainingPlan:
         card, count = cluster_cards(memory.upper)
         verdict = Verdict("cluster", f"no card here; {count} × {card} would do", card, count)
     return TrainingPlan(
-        model, job, place, memory, memory.device * ERROR, speed,
-        largest_sequence(model, job, place.memory), largest_batch(model, job, place.memory),
+        model, job, place, memory, memory.device * error, speed,
+        largest_sequence(model, job, room), largest_batch(model, job, room),
         choose_kernel(place.capability), changes, verdict,
     )  # fmt: skip
+
+
+def scale(memory: Memory, factor: float) -> Memory:
+    """A prediction whose sums are so many times as large; its parts stay as figures have them."""
+    sums = {name: getattr(memory, name) * factor for name in ("allocated", "reserved", "device", "upper")}
+    return memory if factor == 1.0 else replace(memory, **sums)
 
 
 def _cheapest(model: Architecture, job: Job, room: float) -> tuple[Change, ...]:

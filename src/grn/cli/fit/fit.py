@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from grn.cli.fit.known import Known, know_better
 from grn.cli.fit.measure import recall_here, threads_here, time_model
+from grn.cli.fit.module import fit_module, is_module
 from grn.cli.output import json_option, write_facts, write_json
 from grn.kit.errors import ExitCode, UsageError
 
@@ -105,19 +107,30 @@ class Tokens(click.ParamType[int]):
     is_flag=True,
     help="Run the file on this processor and keep its speed: later predictions are calibrated by it.",
 )
+@click.option(
+    "--trace",
+    is_flag=True,
+    help="Training: run the model's own code on tensors without content and count them, for half a minute "
+    "(always so for a module).",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Training a module: the .npz file it reads (default: its example_inputs(batch, seq)).",
+)
 @click.option("--hub", is_flag=True, help="Fetch the config.json of OWNER/NAME from Hugging Face.")
 @json_option  # fmt: skip
 def fit(
     model: str, infer: bool, method: Method | None, context: int | None, quantisation: str | None, cache: str,
     seq: int, batch: int, rank: int, targets: Targets, checkpointing: bool, attention: str, optimizer: str,
     loss: Loss | None, mixed: bool, compiled: bool, gpu: str | None, memory_gib: float | None,
-    bandwidth: float | None, measure: bool, hub: bool, as_json: bool,
+    bandwidth: float | None, measure: bool, trace: bool, data: Path | None, hub: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Predict whether MODEL fits, how fast it is, and what makes it fit.
 
-    MODEL is a name such as llama3.1:8b, a config.json, a .gguf file, "local" for the embedded model, or
-    OWNER/NAME with --hub. Nothing is downloaded or started unless asked for. Exit code 1 when it does not fit
-    here as it was asked.
+    MODEL is a name such as llama3.1:8b, a config.json, a .gguf file, "local" for the embedded model,
+    OWNER/NAME with --hub, or the import path of a PyTorch module, net:Net. Nothing is downloaded or started
+    unless asked for. Exit code 1 when it does not fit here as it was asked.
 
     Example: grn fit llama3.1:8b --train qlora --seq 2048 --batch 2 --gpu "RTX 4070 Laptop"
     """
@@ -136,8 +149,15 @@ def fit(
             "--measure runs a model on this processor", hint="leave out --train, --gpu, --memory-gib"
         )
     path = _embedded() if model == "local" else model
-    subject = find_subject(path, hub=hub)
     place = _place(gpu, memory_gib, bandwidth)
+    if is_module(model):
+        job = Job(method or "full", seq, batch, optimizer=optimizer, mixed=mixed, checkpointing=False)
+        return fit_module(model, job, place, data, infer=infer, as_json=as_json)
+    if (trace and method is None) or data is not None:
+        raise UsageError(
+            "--trace and --data are for training", seen=model, hint="add --train; --data is for net:Net"
+        )
+    subject = find_subject(path, hub=hub)
     calibration = None
     if measure:
         place = _processor()
@@ -162,8 +182,9 @@ def fit(
         job = Job(
             method, seq, batch, rank, targets, checkpointing, attention, optimizer, loss, mixed, compiled
         )  # fmt: skip
-        plan = plan_training(subject.model, job, place)
-        facts = _training(plan)
+        known = know_better(subject, job, place, trace=trace)
+        plan = plan_training(subject.model, job, place, factor=known.factor, error=known.error)
+        facts = _training(plan, known)
     if as_json:
         told = {"calibration": calibration, "measured": measured}
         write_json({"source": subject.source, **_headline(plan), **told, "plan": plan})
@@ -263,7 +284,7 @@ def _inference(
     yield from _end(plan)
 
 
-def _training(plan: TrainingPlan) -> Iterator[tuple[str, object]]:
+def _training(plan: TrainingPlan, known: Known) -> Iterator[tuple[str, object]]:
     memory = plan.memory
     yield "weights", _gib(memory.weights)
     if memory.adapters:
@@ -279,6 +300,7 @@ def _training(plan: TrainingPlan) -> Iterator[tuple[str, object]]:
             f"torch reserves {memory.reserved / _GIB:.1f}, most at the {memory.moment}"
         ),
     )
+    yield from known.rows
     if plan.tokens_per_s is not None:
         yield "speed", f"about {plan.tokens_per_s:,.0f} tokens/s, a guess at half the card's peak"
     yield "attention", f"{plan.kernel.name}: {plan.kernel.reason}"

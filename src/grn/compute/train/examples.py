@@ -86,14 +86,18 @@ def read_examples(path: Path, tokenizer: Any, seq: int) -> tuple[tuple[Example, 
         examples.append(Example(tuple(tokens[:seq]), tuple(labels[:seq])))
     if not examples:
         raise UsageError("there is no example", seen=str(path), hint='write lines like {"text": "…"}')
-    scan = Scan(
-        len(examples),
-        sum(len(example.tokens) for example in examples),
+    return tuple(examples), measure_lengths(lengths, seq)
+
+
+def measure_lengths(lengths: Sequence[int], seq: int) -> Scan:
+    """What lengths of examples say, of which each is cut at `seq` tokens."""
+    return Scan(
+        len(lengths),
+        sum(min(length, seq) for length in lengths),
         statistics.median(lengths),
         max(lengths),
         sum(length > seq for length in lengths),
     )
-    return tuple(examples), scan
 
 
 def longest_batch(examples: Sequence[Example], batch: int) -> list[Example]:
@@ -105,19 +109,30 @@ def collate(examples: Sequence[Example], pad: int) -> dict[str, Any]:
     """Examples as one batch, ``(batch, longest)``, filled up at their end."""
     import torch
 
-    longest = max(len(example.tokens) for example in examples)
-    rows = [longest - len(example.tokens) for example in examples]
+    labels = _filled([example.labels for example in examples], NO_LOSS)
+    return {**_read(examples, pad), "labels": torch.tensor(labels)}
+
+
+def collate_labelled(examples: Sequence[Example], pad: int) -> dict[str, Any]:
+    """Examples with one label each as a batch; labels are ``(batch,)``."""
+    import torch
+
+    return {**_read(examples, pad), "labels": torch.tensor([example.labels[0] for example in examples])}
+
+
+def _read(examples: Sequence[Example], pad: int) -> dict[str, Any]:
+    import torch
+
+    rows = [example.tokens for example in examples]
     return {
-        "input_ids": torch.tensor(
-            [[*example.tokens, *[pad] * rest] for example, rest in zip(examples, rows, strict=True)]
-        ),
-        "attention_mask": torch.tensor(
-            [[*[1] * len(example.tokens), *[0] * rest] for example, rest in zip(examples, rows, strict=True)]
-        ),
-        "labels": torch.tensor(
-            [[*example.labels, *[NO_LOSS] * rest] for example, rest in zip(examples, rows, strict=True)]
-        ),
+        "input_ids": torch.tensor(_filled(rows, pad)),
+        "attention_mask": torch.tensor(_filled([[1] * len(row) for row in rows], 0)),
     }
+
+
+def _filled(rows: Sequence[Sequence[int]], end: int) -> list[list[int]]:
+    longest = max(len(row) for row in rows)
+    return [[*row, *[end] * (longest - len(row))] for row in rows]
 
 
 def _texts(line: str, tokenizer: Any, where: str) -> tuple[str, str]:

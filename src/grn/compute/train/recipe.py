@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from grn.compute.table import fill, read_toml
+from grn.fit.module import names_module
 from grn.kit.canonical import canonical_json
 from grn.kit.errors import MissingError, UsageError
 from grn.kit.files import sha256_hex
@@ -23,15 +24,29 @@ class Model:
         Its folder, with `config.json`, weights and tokenizer, relative to the recipe; with `hub` OWNER/NAME.
     hub
         Whether it may be fetched from Hugging Face.
+    module
+        In place of `path`: the import path of a PyTorch module of one's own, ``net:Net``.
+    task
+        ``write``: a causal language model. ``classify``: a model, such as BERT, that gives a text one of some
+        labels.
     """
 
-    path: str
+    path: str | None = None
     hub: bool = False
+    module: str | None = None
+    task: Literal["write", "classify"] = "write"
+
+    @property
+    def name(self) -> str:
+        """For a person."""
+        return self.path or self.module or ""
 
 
 @dataclass(frozen=True)
 class Data:
-    """What it is trained on: JSON Lines, see :mod:`grn.compute.train.examples`.
+    """What it is trained on: JSON Lines, or arrays (``.npz``) for a module.
+
+    See :mod:`grn.compute.train.material`.
 
     Attributes
     ----------
@@ -59,7 +74,10 @@ class Tuning:
     targets
         ``all`` linear layers, or queries and values (``qv``).
     checkpointing
-        Compute layers again rather than keep them.
+        Compute layers again rather than keep them; a module of one's own decides that itself.
+    mixed
+        Products in bf16 beside float32 weights (autocast). Without it weights are as the place computes best:
+        bf16 on a card, float32 on a processor.
     """
 
     method: Literal["qlora", "lora", "full"] = "qlora"
@@ -68,6 +86,7 @@ class Tuning:
     dropout: float = 0.0
     targets: Literal["all", "qv"] = "all"
     checkpointing: bool = True
+    mixed: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,6 +132,9 @@ class Recipe:
     def key(self) -> str:
         """Hash of all that decides the result, the data's own bytes among it."""
         files = [self.find(name) for name in (self.data.train, self.data.evaluate) if name is not None]
+        if self.model.module is not None:
+            source = self.folder / (self.model.module.partition(":")[0].replace(".", "/") + ".py")
+            files += [source] if source.is_file() else []
         decides = {name: value for name, value in asdict(self).items() if name != "folder"}
         return sha256_hex(canonical_json([decides, [sha256_hex(file.read_bytes()) for file in files]]))[:16]
 
@@ -156,7 +178,18 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def _check(recipe: Recipe) -> None:
-    steps, tuning = recipe.steps, recipe.tuning
+    steps, tuning, model = recipe.steps, recipe.tuning, recipe.model
+    if (model.path is None) == (model.module is None):
+        raise UsageError(
+            "a recipe names one model", seen=f"{model.path} and {model.module}" if model.path else None,
+            hint='[model] path = "FOLDER", or module = "net:Net"',
+        )  # fmt: skip
+    if model.module is not None and not names_module(model.module):
+        raise UsageError("module is no import path", seen=model.module, hint='module = "net:Net"')
+    if model.module is not None and tuning.method != "full":
+        raise UsageError(
+            "a module of one's own is trained in full", seen=tuning.method, hint='[tuning] method = "full"'
+        )
     for name, count in (
         ("seq", recipe.data.seq),
         ("rank", tuning.rank),

@@ -105,6 +105,12 @@ class Watch(TrainerCallback):  # type: ignore[misc, unused-ignore]
         if not math.isfinite(loss):
             control.should_training_stop = True
 
+    def tokens_per_s(self, state: Any) -> float | None:
+        """Pace of the steps that this process did; ``None`` where no tokens were counted."""
+        elapsed_s = (self._clock.monotonic_ns() - self._begin_ns) / 1e9
+        tokens = state.num_input_tokens_seen - self._first[1]
+        return tokens / elapsed_s if tokens > 0 and elapsed_s > 0 else None
+
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """A checkpoint that was being written when its process died is not gone on from."""
         write_atomic(Path(args.output_dir) / f"checkpoint-{state.global_step}" / WHOLE, "")

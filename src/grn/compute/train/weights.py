@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from grn.compute.train.recipe import Recipe
+from grn.fit.module import make_module
 from grn.kit.errors import MissingError, UsageError, require_extra
+from grn.kit.files import make_dir
 
 _QV = ["q_proj", "v_proj"]
 
@@ -31,11 +33,11 @@ def load_tokenizer(recipe: Recipe) -> Any:
     return tokenizer
 
 
-def load_model(recipe: Recipe, device: str) -> Any:
+def load_model(recipe: Recipe, device: str, classes: int = 0) -> Any:
     """The model with what is trained of it, on a device (``cpu``, ``cuda:0``).
 
-    Weights of 4 bits are NF4 with double quantisation (QLoRA, arXiv:2305.14314).  Adapters are drawn by the
-    seed.
+    Weights of 4 bits are NF4 with double quantisation (QLoRA, arXiv:2305.14314).  Adapters, a new
+    classifier's last layer and a module of one's own are drawn by the seed.
 
     Raises
     ------
@@ -45,10 +47,15 @@ def load_model(recipe: Recipe, device: str) -> Any:
     import torch
 
     transformers = _transformers(recipe)
+    if recipe.model.module is not None:
+        from grn.compute.train.wrapped import Wrapped
+
+        transformers.set_seed(recipe.steps.seed)
+        return Wrapped(make_module(recipe.model.module, recipe.folder)).to(device)
     peft = require_extra("peft", "train")
     tuning = recipe.tuning
     # Processors compute bf16 slowly or not at all; the adapters are float32 in any case.
-    dtype = torch.bfloat16 if device != "cpu" else torch.float32
+    dtype = torch.bfloat16 if device != "cpu" and not tuning.mixed else torch.float32
     quantised = None
     if tuning.method == "qlora":
         require_extra("bitsandbytes", "train")
@@ -60,9 +67,10 @@ def load_model(recipe: Recipe, device: str) -> Any:
         )
     transformers.set_seed(recipe.steps.seed)
     try:
-        model = transformers.AutoModelForCausalLM.from_pretrained(
-            _where(recipe), dtype=dtype, quantization_config=quantised, device_map={"": device}
-        )
+        model = _kind(transformers, recipe).from_pretrained(
+            _where(recipe), dtype=dtype, quantization_config=quantised, device_map={"": device},
+            **({"num_labels": classes} if classes else {}),
+        )  # fmt: skip
     except (OSError, ValueError) as error:
         raise _not_there(recipe, error) from error
     for module in model.modules():
@@ -83,7 +91,7 @@ def load_model(recipe: Recipe, device: str) -> Any:
         lora_alpha=tuning.alpha or 2 * tuning.rank,
         lora_dropout=tuning.dropout,
         target_modules="all-linear" if tuning.targets == "all" else _QV,
-        task_type="CAUSAL_LM",
+        task_type="SEQ_CLS" if recipe.model.task == "classify" else "CAUSAL_LM",
     )
     try:
         return peft.get_peft_model(model, adapter)
@@ -95,6 +103,12 @@ def load_model(recipe: Recipe, device: str) -> Any:
 
 def save(recipe: Recipe, model: Any, tokenizer: Any, target: Path) -> None:
     """Write what was trained, with its tokenizer; the same bytes wherever the model lay."""
+    if recipe.model.module is not None:
+        safetensors = require_extra("safetensors.torch", "train")
+        make_dir(target)
+        # With metadata: transformers' readers refuse a file that does not say whose layout it has.
+        safetensors.save_model(model.module, str(target / "weights.safetensors"), metadata={"format": "pt"})
+        return
     # As the recipe has it: peft writes down where the model lies on this machine.
     if recipe.tuning.method == "full":
         model.save_pretrained(str(target))
@@ -110,7 +124,7 @@ def save(recipe: Recipe, model: Any, tokenizer: Any, target: Path) -> None:
     tokenizer.save_pretrained(str(target))
 
 
-def merge(recipe: Recipe, adapter: Path, target: Path) -> None:
+def merge(recipe: Recipe, adapter: Path, target: Path, classes: int = 0) -> None:
     """Write the model with its adapter folded in, from weights as they are and not from 4 bits.
 
     Raises
@@ -122,14 +136,23 @@ def merge(recipe: Recipe, adapter: Path, target: Path) -> None:
 
     transformers = _transformers(recipe)
     peft = require_extra("peft", "train")
-    base = transformers.AutoModelForCausalLM.from_pretrained(_where(recipe), dtype=torch.float32)
+    base = _kind(transformers, recipe).from_pretrained(
+        _where(recipe), dtype=torch.float32, **({"num_labels": classes} if classes else {})
+    )
     merged = peft.PeftModel.from_pretrained(base, str(adapter)).merge_and_unload()
     merged.save_pretrained(target)
     load_tokenizer(recipe).save_pretrained(target)
 
 
+def _kind(transformers: Any, recipe: Recipe) -> Any:
+    if recipe.model.task == "classify":
+        return transformers.AutoModelForSequenceClassification
+    return transformers.AutoModelForCausalLM
+
+
 def _where(recipe: Recipe) -> str:
-    return recipe.model.path if recipe.model.hub else str(recipe.find(recipe.model.path))
+    path = recipe.model.path or ""
+    return path if recipe.model.hub else str(recipe.find(path))
 
 
 def _transformers(recipe: Recipe) -> Any:
@@ -146,7 +169,7 @@ def _transformers(recipe: Recipe) -> Any:
 def _not_there(recipe: Recipe, error: Exception) -> MissingError:
     first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return MissingError(
-        f"the model {recipe.model.path} cannot be loaded",
+        f"the model {recipe.model.name} cannot be loaded",
         seen=first,
         hint="path is a folder with config.json, weights and tokenizer; hub = true fetches OWNER/NAME",
     )
