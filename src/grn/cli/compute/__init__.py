@@ -11,7 +11,7 @@ from grn.cli.lazy import LazyCommand, LazyGroup
     cls=LazyGroup,
     lazy={
         "train": LazyCommand(
-            "grn.cli.compute.train:train", "Fine-tune a model as RECIPE says: QLoRA, LoRA, or all weights"
+            "grn.cli.compute.train:train", "Train a model as RECIPE says: QLoRA, LoRA, or all weights"
         ),
         "connect": LazyCommand(
             "grn.cli.compute.connect:connect", "Open the connection to CLUSTER, answering what it asks"
