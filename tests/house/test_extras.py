@@ -24,7 +24,8 @@ SELF = canonicalize_name(PROJECT["name"])
 PROGRAMS = {"ruff": "ruff", "uv": "uv"}
 
 # Modules that come with a package and need another one, for a use that is not ours.
-UNUSED = {"adbc_driver_duckdb"}
+# crosshair-tool names the folders that it was built in beside its own two.
+UNUSED = {"adbc_driver_duckdb", "build", "doc", "wheelhouse"}
 
 # Extras that are pinned and documented, and not always installed for the tests: without a card `cuda` can do
 # nothing, and torch's build for cards asks for another compiler than the tests of that extra do.
