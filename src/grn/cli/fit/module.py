@@ -67,7 +67,7 @@ def _facts(plan: ModulePlan, ratio: Ratio | None) -> Iterator[tuple[str, object]
     yield "weights", _size(traced.weights)
     yield "gradients", _size(traced.gradients)
     yield "optimizer", _size(traced.optimizer)
-    yield "activations", _size(traced.activations)
+    yield "working" if traced.moment == "step" else "activations", _size(traced.activations)
     yield (
         "memory",
         f"{_size(found.device)} ± {_size(found.error)}, {_size(found.upper)} at most; "

@@ -97,9 +97,10 @@ class Watch(TrainerCallback):  # type: ignore[misc, unused-ignore]
         elapsed_s = max((now_ns - self._begin_ns) / 1e9, 1e-9)
         done = max(1, state.global_step - step)
         left_s = (state.max_steps - state.global_step) * elapsed_s / done
-        pace = (state.num_input_tokens_seen - tokens) / elapsed_s
+        seen = state.num_input_tokens_seen - tokens
+        pace = f"{seen / elapsed_s:,.0f} tokens/s  " if seen else ""  # of a module's arrays none are counted
         self._notify(
-            f"step {state.global_step:,}/{state.max_steps:,}  loss {loss:.4g}  {pace:,.0f} tokens/s  "
+            f"step {state.global_step:,}/{state.max_steps:,}  loss {loss:.4g}  {pace}"
             f"{duration_text(left_s)} left"
         )
         if not math.isfinite(loss):
