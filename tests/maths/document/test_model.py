@@ -25,7 +25,7 @@ def answer(name: str) -> str:
 def test_a_model_proposes_and_a_tape_replays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its maker's client against a loopback server; what does not hold is rejected. Nightly: so does a tape."""
+    """Its maker's client against a loopback server: what does not hold is rejected; a tape says the same."""
     if reason := no_sandbox():
         pytest.skip(reason)
     monkeypatch.setenv("GRN_HOME", str(tmp_path / "home"))
