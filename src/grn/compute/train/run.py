@@ -13,7 +13,7 @@ from grn.compute.train.outcome import Exports, Trained, sum_up, write_results
 from grn.compute.train.place import Place, choose_place, price
 from grn.compute.train.recipe import Recipe
 from grn.compute.train.watermark import Took, Watermark
-from grn.compute.train.weights import load_model, load_tokenizer
+from grn.compute.train.weights import forbid_network, load_model, load_tokenizer
 from grn.fit.tracing import quieten
 from grn.hw.lease import Card
 from grn.kit.clock import Clock, SystemClock
@@ -66,6 +66,7 @@ def train(
         The loss is no number any more.
     """
     quieten()
+    forbid_network(recipe)
     require_extra("torch", "train")
     require_extra("transformers", "train")
     require_extra("accelerate", "train")

@@ -15,6 +15,12 @@ from grn.kit.files import make_dir
 _QV = ["q_proj", "v_proj"]
 
 
+def forbid_network(recipe: Recipe) -> None:
+    """Let `transformers` ask no hub, unless the recipe says so: before it is imported, when it looks."""
+    if not recipe.model.hub:
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
 def load_tokenizer(recipe: Recipe) -> Any:
     """The model's tokenizer; it fills up with its end where it has no sign of its own for that.
 
@@ -121,7 +127,7 @@ def save(recipe: Recipe, model: Any, tokenizer: Any, target: Path) -> None:
         model.save_pretrained(str(target), save_embedding_layers=False)
         # A form to be filled in, and it names that place too.
         (target / "README.md").unlink(missing_ok=True)
-    tokenizer.save_pretrained(str(target))
+    _save_tokenizer(tokenizer, target)
 
 
 def merge(recipe: Recipe, adapter: Path, target: Path, classes: int = 0) -> None:
@@ -141,7 +147,14 @@ def merge(recipe: Recipe, adapter: Path, target: Path, classes: int = 0) -> None
     )
     merged = peft.PeftModel.from_pretrained(base, str(adapter)).merge_and_unload()
     merged.save_pretrained(target)
-    load_tokenizer(recipe).save_pretrained(target)
+    _save_tokenizer(load_tokenizer(recipe), target)
+
+
+def _save_tokenizer(tokenizer: Any, target: Path) -> None:
+    """Without how it was loaded: whether a network was allowed depends on the environment of the process."""
+    for name in ("is_local", "local_files_only"):
+        tokenizer.init_kwargs.pop(name, None)
+    tokenizer.save_pretrained(str(target))
 
 
 def _kind(transformers: Any, recipe: Recipe) -> Any:
@@ -156,9 +169,7 @@ def _where(recipe: Recipe) -> str:
 
 
 def _transformers(recipe: Recipe) -> Any:
-    # Read when the package is imported: without it a missing file becomes a question to the network.
-    if not recipe.model.hub:
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    forbid_network(recipe)
     transformers = require_extra("transformers", "train")
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
