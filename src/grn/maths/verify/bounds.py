@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+import sympy as sp
+
 from grn.maths.deciders.algebra import Algebra
 from grn.maths.deciders.enclosure import UndefinedError, enclose, to_ball
 from grn.maths.deciders.identity import work_out
 from grn.maths.implement.bounded import bounded
 from grn.maths.implement.results import Derivation, identifier
 from grn.maths.verdict import BeyondError
-from grn.maths.verify.contracts import Contract
+from grn.maths.verify.contracts import Contract, form_of
 
 BOXES = 600
 """Boxes that are looked at for one formula: a limit of work, which no clock moves."""
@@ -71,8 +73,9 @@ def _bound_or_why(contract: Contract, key: str, derivation: Derivation) -> Bound
 
 def _bound(contract: Contract, key: str, derivation: Derivation) -> Bound:
     algebra = Algebra(derivation.symbols.copy())
-    form = derivation.results[key].forms[0]
-    expression = work_out(algebra.convert(form.tree), algebra)
+    form = form_of(key, contract.step, derivation)
+    # A quotient's ball may reach 0 where neither side does: its logarithm is that of both sides.
+    expression = sp.expand_log(work_out(algebra.convert(form.tree), algebra))
     symbols = {identifier(name): algebra.symbol(name) for name in derivation.arguments(key)}
     missing = expression.free_symbols - set(symbols.values())
     if missing:

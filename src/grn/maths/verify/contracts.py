@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from grn.maths.deciders.domain import Range
 from grn.maths.document.insert import names_of, parse
 from grn.maths.implement.accuracy import FAR, NEAR, tie_sources
 from grn.maths.implement.function import Function, write_original
-from grn.maths.implement.results import Derivation, identifier
+from grn.maths.implement.results import Derivation, Form, identifier
 from grn.maths.verdict import BeyondError
 
 _LINE = re.compile(r"^\s*(pre|post)\s*:\s*(\S.*?)\s*$", re.MULTILINE)
@@ -53,6 +53,8 @@ class Contract:
     twin
         The formula as a function of scalars with ``mp`` for its functions; empty where the function itself is
         one of scalars.
+    step
+        The step whose form is computed; 0 without a derivation.
     """
 
     function: str
@@ -62,6 +64,7 @@ class Contract:
     finite: bool = True
     raises: tuple[str, ...] = ()
     twin: str = ""
+    step: int = 0
 
     def data(self) -> dict[str, Any]:
         """For the process that searches."""
@@ -136,7 +139,6 @@ def from_derivation(
 
     A name without bounds is taken between 10⁻⁹ and 16, as everywhere that code is held to its formula.
     """
-    names = {row["of"]: row["name"] for row in trace["functions"]}
     found, left = [], []
     for row in trace["functions"]:
         key = row["of"]
@@ -147,23 +149,29 @@ def from_derivation(
             continue
         parameters = tuple(_parameter(identifier(name), derivation.range(name)) for name in keys)
         try:
-            twin = "\n".join(_twins(key, names, derivation))
+            twin = "\n".join(_twins(row["name"], trace["functions"], derivation))
         except BeyondError as error:
             left.append((row["name"], str(error)))
             continue
         pre = tuple(tie_sources(derivation, keys))
-        found.append(Contract(row["name"], parameters, pre, twin=twin))
+        found.append(Contract(row["name"], parameters, pre, twin=twin, step=row["step"]))
     return found, left
 
 
-def _twins(key: str, names: Mapping[str, str], derivation: Derivation) -> Iterator[str]:
-    """The formula of a result, and of all that it uses."""
-    for other, name in names.items():
-        form = derivation.results[other].forms[0]
-        yield write_original(
-            Function(other, name, derivation.arguments(other), form, form.tree), derivation, dict(names)
-        )
-        if other == key:
+def form_of(key: str, step: int, derivation: Derivation) -> Form:
+    """The form of a result that a step gives; its first one where none does."""
+    forms = derivation.results[key].forms
+    return next((form for form in forms if form.step.number == step), forms[0])
+
+
+def _twins(name: str, rows: Sequence[Mapping[str, Any]], derivation: Derivation) -> Iterator[str]:
+    """The formula of a function, and of all that it may use: those before it."""
+    names = {row["of"]: row["name"] for row in rows}
+    for row in rows:
+        key, form = row["of"], form_of(row["of"], row["step"], derivation)
+        one = Function(key, row["name"], derivation.arguments(key), form, form.tree)
+        yield write_original(one, derivation, names)
+        if row["name"] == name:
             return
 
 
